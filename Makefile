@@ -1,0 +1,64 @@
+# Everything here works on a fresh clone: the environment and the build are made on first use and
+# kept in .venv and build/ until something they depend on changes.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PY := $(BIN)/python
+PIP := $(PY) -m pip --disable-pip-version-check
+
+CPP_FILES := $(shell find csrc -name '*.cpp' -o -name '*.hpp')
+CORE_SOURCES := pyproject.toml CMakeLists.txt $(CPP_FILES)
+
+# Editable, so that a change of a Python file needs no second build. The environment holds the
+# build requirements itself, so that a change of a C++ file compiles that file only.
+INSTALL := $(PIP) install -qq --no-build-isolation --editable '.[io,plot]'
+
+.PHONY: all build demo test check bench format clean
+all: build
+
+build: $(VENV)/.built
+
+$(VENV)/.environment: pyproject.toml
+	@echo "== environment in $(VENV)"
+	test -x $(PY) || $(PYTHON) -m venv $(VENV)
+	$(PIP) install -qq --upgrade 'pip>=25.1'  # the first that knows dependency groups
+	$(PIP) install -qq --group build --group test --group lint
+	@touch $@
+
+$(VENV)/.built: $(VENV)/.environment $(CORE_SOURCES)
+	@echo "== building"
+	$(INSTALL)
+	@touch $@
+
+# The same build with warnings as errors, which serves the other targets as well.
+$(VENV)/.built-strict: $(VENV)/.environment $(CORE_SOURCES)
+	@echo "== building, warnings are errors"
+	$(INSTALL) --config-settings=cmake.define.FRACMOMENT_WERROR=ON
+	@touch $@ $(VENV)/.built
+
+demo: $(VENV)/.built
+	$(PY) examples/demo.py
+
+test: $(VENV)/.built-strict check
+	@echo "== tests and docstring examples"
+	$(BIN)/pytest
+
+check: $(VENV)/.built-strict
+	@echo "== formatting and static checks"
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/clang-format --dry-run --Werror $(CPP_FILES)
+	$(BIN)/mypy
+	$(BIN)/stubtest --mypy-config-file pyproject.toml fracmoment._core
+
+bench: $(VENV)/.built
+	$(PY) -m benchmarks
+
+format: $(VENV)/.environment
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+	$(BIN)/clang-format -i $(CPP_FILES)
+
+clean:
+	rm -rf $(VENV) build dist out .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

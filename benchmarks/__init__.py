@@ -1,0 +1,1 @@
+"""Time and error of every law beside the ways a user would otherwise take."""

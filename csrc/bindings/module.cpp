@@ -1,0 +1,36 @@
+// The extension module fracmoment._core: one bind function per folder of the core.
+#include <pybind11/pybind11.h>
+
+#include "fracmoment/error.hpp"
+#include "fracmoment/kernels.hpp"
+
+namespace py = pybind11;
+
+void bind_gains(py::module_& module);
+void bind_digits(py::module_& module);
+
+namespace {
+
+void bind_errors(py::module_& module) {
+  auto& error = py::register_exception<fracmoment::ConvergenceError>(module, "ConvergenceError",
+                                                                     PyExc_RuntimeError);
+  error.attr("__module__") = "fracmoment";  // where users find it
+  error.doc() =
+      "A result could not be computed to the promised accuracy; the message says what to do.";
+}
+
+void bind_dispatch(py::module_& module) {
+  module.def("active_isa", &fracmoment::active_isa, "The instruction set of the kernels.");
+  module.def("force_isa", &fracmoment::force_isa, py::arg("name"), "Choose it, for tests.");
+}
+
+}  // namespace
+
+PYBIND11_MODULE(_core, module) {
+  module.doc() = "Compiled core of fracmoment. Arguments are checked by the Python layer.";
+  module.attr("__version__") = FRACMOMENT_VERSION;
+  bind_errors(module);
+  bind_dispatch(module);
+  bind_gains(module);
+  bind_digits(module);
+}

@@ -1,0 +1,85 @@
+// Gamma function and its logarithmic derivatives at exact rational arguments.
+#pragma once
+
+#include <cmath>
+#include <complex>
+#include <vector>
+
+#include "fracmoment/digits/number.hpp"
+
+namespace fracmoment::digits {
+
+// Relative error of Gamma(x(1+e)) is about x psi(x) e: the bits that rounding the argument costs.
+inline Bits gamma_argument_bits(const Rational& x) {
+  const double log2_x = x.log2_abs();
+  return 4 + magnitude_bits_log2(log2_x) + magnitude_bits(std::fabs(log2_x) + 1.0);
+}
+
+// Gamma(x), x > 0, relative error a few 2^-bits.
+inline Real gamma(Bits bits, const Rational& x) {
+  return unary(Real(bits + gamma_argument_bits(x), x), mpfr_gamma);
+}
+
+inline Real digamma(Bits bits, const Rational& x) {
+  return unary(Real(bits + gamma_argument_bits(x), x), mpfr_digamma);
+}
+
+// B_{2k} = (-1)^(k+1) 2 (2k)! zeta(2k) / (2 pi)^(2k).
+inline Real bernoulli_number(Bits bits, unsigned long k) {
+  Real zeta(bits);
+  mpfr_zeta_ui(zeta.get(), 2 * k, kNearest);
+  Real factorial(bits);
+  mpfr_fac_ui(factorial.get(), 2 * k, kNearest);
+  Real two_pi(bits);
+  mpfr_const_pi(two_pi.get(), kNearest);
+  two_pi *= 2;
+  const Real magnitude = zeta * factorial * 2 / pow(two_pi, 2 * k);
+  return k % 2 == 1 ? magnitude : -magnitude;
+}
+
+// psi'(x), x > 0: recurrence up to X, then 1/X + 1/(2 X^2) + sum B_{2k} / X^(2k+1). The error of
+// that alternating series is below its first omitted term, whose least value is about e^(-2 pi X).
+inline Real trigamma(Bits bits, const Rational& x) {
+  const Bits work = bits + 16 + magnitude_bits(static_cast<double>(bits));
+  const double target = 0.25 * static_cast<double>(work) + 4.0;
+  Real argument(work, x);
+  Real sum(work);
+  while (argument.to_double() < target) {
+    sum += Real(work, 1) / (argument * argument);
+    argument += Real(work, 1);
+  }
+  const Real inverse = Real(work, 1) / argument;
+  const Real inverse_square = inverse * inverse;
+  sum += inverse + inverse_square / 2;
+  Real power = inverse;
+  for (unsigned long k = 1;; ++k) {
+    power *= inverse_square;
+    const Real term = bernoulli_number(work, k) * power;
+    sum += term;
+    if (term.log2_abs() < sum.log2_abs() - static_cast<double>(work)) break;
+  }
+  return sum;
+}
+
+// E X^p for X chi-square with d degrees of freedom: 2^p Gamma(d/2+p)/Gamma(d/2), p > -d/2.
+inline Real chi_square_moment(Bits bits, unsigned long d, const Rational& p) {
+  const Rational half(static_cast<long>(d), 2);
+  return exp2(bits + 4 + magnitude_bits_log2(p.log2_abs()), p) * gamma(bits, half + p) /
+         gamma(bits, half);
+}
+
+// log|Gamma(a + i y)| in double, a > 0: recurrence up to |Re| >= 15, then Stirling's series.
+inline double log_abs_gamma(double a, double y) {
+  double shift = 0.0;
+  while (a < 15.0) {
+    shift += 0.5 * std::log(a * a + y * y);
+    a += 1.0;
+  }
+  const std::complex<double> z(a, y);
+  const std::complex<double> inverse = 1.0 / z;
+  const std::complex<double> series =
+      (z - 0.5) * std::log(z) - z + inverse / 12.0 - inverse * inverse * inverse / 360.0;
+  return series.real() + 0.5 * std::log(2.0 * kPi) - shift;
+}
+
+}  // namespace fracmoment::digits

@@ -1,0 +1,168 @@
+// Randomized slopes around 0: the Mellin integral of mellin.hpp where its right tail is slow.
+//
+// If 0 lies in [lower, upper] the tail of L(t) carries log t and has no power series. The integral
+// is then taken by a double exponential substitution v = w - e^(w_1 - w) + e^(w - w_2), which turns
+// tails e^(-rate |v|) into doubly exponential ones, so rates down to about 1e-14 cost little. w_1
+// lies left of the bulk of the integrand, w_2 right of its last singularity (log of -1/(2 a^2) for
+// the nonzero end points a), which keeps the strip of analyticity wide. The error has no bound that
+// is uniform in the law here: the caller's comparison of two runs with different steps and
+// substitutions decides.
+//
+// Close to order -width, or for great widths at very negative orders, all the mass of the integral
+// lies so far out that sqrt(t) L(t) = lambda v + mu to working precision; then it is a gamma
+// function.
+//
+// With an atom (dropout) the part with one alive unit decays like e^(-(1/2+p) v) only and has the
+// pole of the moment at p = -1/2; it is taken out and added back in closed form (single_unit.hpp).
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "fracmoment/digits/mellin.hpp"
+
+namespace fracmoment::digits {
+
+// E X^p for p < 0 without an atom where the remote tail is everything: with delta = d/2+p,
+//     1/Gamma(-p) integral e^(-delta v) (lambda v + mu)^d dv
+//         = lambda^d e^(delta mu/lambda) d! / (delta^(d+1) Gamma(-p)).
+// sqrt(t) L(t) increases with t, and corrections are below 2^-target beyond v = far; so what lies
+// before is at most about far (far lambda)^d, which has to be negligible. Else nullopt.
+inline std::optional<Real> remote_tail_moment(const Law& law, const Rational& p, Bits target) {
+  if (law.has_atom() || p.sign() >= 0) return std::nullopt;
+  const Bits bits = target + 40 + 2 * magnitude_bits(static_cast<double>(law.width)) +
+                    law.cancellation_bits() + magnitude_bits(-p.to_double());
+  const Rational delta = law.half_width() + p;
+  const auto width = static_cast<double>(law.width);
+  const Rational length = law.upper - law.lower;
+  const bool two_sided = law.lower.sign() < 0;
+  // asinh(a sqrt(2t)) = v/2 + log(a sqrt(8)) + O(1/t) at each nonzero end point.
+  const Real root_two = sqrt(Real(bits, 2));
+  const Real share = Real(bits, law.slope / length) / root_two;
+  Real logs = log(Real(bits, law.upper) * root_two * 2);
+  if (two_sided) logs += log(Real(bits, law.lower.abs()) * root_two * 2);
+  const Real lambda = share * (two_sided ? 2 : 1) / 2;
+  const Real shift = (Real(bits, law.one) / root_two + share * logs) / lambda;
+
+  const double far = (static_cast<double>(target) + 16.0 - 2.0 * law.log2_smallest()) * kLog2 +
+                     std::log(width) + std::fabs(shift.to_double()) + 2.0;
+  const double log_far = std::log(far) + delta.log2_abs() * kLog2;
+  if ((width + 1.0) * log_far - std::lgamma(width + 1.0) >
+      -(static_cast<double>(target) + 16.0) * kLog2) {
+    return std::nullopt;
+  }
+  const Real rate(bits, delta);
+  Real factorial(bits);
+  mpfr_gamma(factorial.get(), Real(bits, static_cast<long>(law.width) + 1).get(), kNearest);
+  return pow(lambda / rate, law.width) / rate * exp(rate * shift) * factorial / gamma(bits, -p);
+}
+
+class VanishingSlopeSum {
+ public:
+  VanishingSlopeSum(const Law& law, const Rational& p, bool logs, Bits target, unsigned variant)
+      : law_(law),
+        p_(p),
+        m_(static_cast<unsigned long>(
+            std::max(law.has_atom() || logs ? 1L : 0L, (p + Rational(1, 2)).ceil()))),
+        split_(law.has_atom() && !logs),
+        target_(target) {
+    place(variant);
+    sum(logs);
+  }
+
+  Real moment() const {
+    Real factorial(bits_);
+    mpfr_fac_ui(factorial.get(), m_, kNearest);
+    const Rational alpha = Rational(static_cast<long>(m_), 1) - p_;
+    Real value = s_[0] * Real::from_double(bits_, step_) * factorial / gamma(bits_, alpha);
+    if (split_) {
+      // d atom^(d-1) E[(b z^2)^p; b > 0].
+      value += one_alive_weight() * chi_square_moment(bits_, 1, p_) *
+               squared_slope_moment(bits_, law_, p_);
+    }
+    return value;
+  }
+
+  LogMoments log_moments() const {
+    const Rational m(static_cast<long>(m_), 1);
+    const Real mean = s_[1] / s_[0];
+    return {digamma(bits_, m) - mean, s_[2] / s_[0] - mean * mean - trigamma(bits_, m)};
+  }
+
+ private:
+  Real one_alive_weight() const {
+    return pow(Real(bits_, law_.atom), law_.width - 1) * static_cast<long>(law_.width);
+  }
+
+  // Step, centers of the substitution, range of w and working precision.
+  void place(unsigned variant) {
+    const double wiggle = static_cast<double>(variant);
+    const double alpha = (Rational(static_cast<long>(m_), 1) - p_).to_double();
+    const double decay = (static_cast<double>(target_) + 24.0) * kLog2;
+    const double mean_log =
+        std::log(static_cast<double>(law_.width)) + 2.0 * kLog2 * law_.log2_largest();
+    const Rational half = law_.has_atom() ? Rational(split_ ? 2 : 1, 2) : law_.half_width();
+    const double rate = (half + p_).to_double();
+    const double lengthen = static_cast<double>(law_.width);  // room for the powers of log t
+    left_center_ = -mean_log - 1.5 - 0.3 * wiggle;
+    right_center_ = -2.0 * kLog2 * law_.log2_smallest() + 1.0 + 0.3 * wiggle;
+    const double left_reach = 2.0 * decay / alpha + std::fabs(left_center_) + 8.0;
+    const double right_reach =
+        right_center_ + (2.0 * decay + 4.0 * lengthen * std::log(2.0 + lengthen / rate)) / rate;
+    if (!(right_reach < 1e17) || !(rate > 0.0)) {
+      throw ConvergenceError(
+          "the order is too close to -width for a randomized slope whose range contains 0; move it "
+          "away from the edge of the domain");
+    }
+    left_ = short_double(left_center_ - std::log(left_reach) - 1.0);
+    right_ = right_center_ + std::log(right_reach + 2.0) + 1.0;
+    // The peak of the integrand is no narrower than about 1/sqrt(alpha + rate).
+    const double strip = 0.5 * kPi / (1.0 + 0.02 * std::sqrt(alpha));
+    step_ = short_double(2.0 * kPi * 0.8 * strip / decay * (1.0 - 0.11 * wiggle));
+    bits_ = target_ + 48 + 2 * magnitude_bits(static_cast<double>(law_.width)) +
+            magnitude_bits((std::fabs(p_.to_double()) + 1.0) * (right_reach + left_reach)) +
+            law_.cancellation_bits() + UnitTransform::lost_bits(law_, m_, target_);
+  }
+
+  void sum(bool logs) {
+    for (int k = 0; k < 3; ++k) s_.emplace_back(bits_);
+    UnitTransform unit(law_, false, bits_, UnitTransform::small_exponent(m_, target_));
+    PowerCoefficient power(law_.width, m_, bits_);
+    std::vector<Real> u(m_ + 1, Real(bits_));
+    const Real one(bits_, 1);
+    const Real split_weight = split_ ? one_alive_weight() : Real(bits_);
+    const Real exponent(bits_, -p_);
+    const auto count = static_cast<long>((right_ - left_) / step_);
+    const Real growth = exp(Real::from_double(bits_, step_));
+    const Real start = Real::from_double(bits_, left_);
+    Real down = exp(Real::from_double(bits_, left_center_) - start);
+    Real up = exp(start - Real::from_double(bits_, right_center_));
+    for (long i = 0; i <= count; ++i) {
+      const Real w = Real::from_double(bits_, left_ + step_ * static_cast<double>(i));
+      if (i > 0) {
+        down /= growth;
+        up *= growth;
+      }
+      const Real v = w - down + up;
+      unit(exp(v), u);
+      Real f = power(u);
+      if (split_) f -= split_weight * u[m_];
+      f *= exp(exponent * v) * (one + down + up);
+      s_[0] += f;
+      if (!logs) continue;
+      s_[1] += f * v;
+      s_[2] += f * v * v;
+    }
+  }
+
+  const Law& law_;
+  Rational p_;
+  unsigned long m_;
+  bool split_;
+  Bits target_;
+  Bits bits_ = 0;
+  double step_ = 0.0, left_ = 0.0, right_ = 0.0, left_center_ = 0.0, right_center_ = 0.0;
+  std::vector<Real> s_;
+};
+
+}  // namespace fracmoment::digits

@@ -1,0 +1,36 @@
+// Density, distribution, survival and quantile function of a gain given R > 0.
+#pragma once
+
+#include <cstddef>
+
+#include "fracmoment/gains/inversion.hpp"
+
+namespace fracmoment {
+
+class Distribution {
+ public:
+  // R = factor * sqrt(X), or factor * sqrt(B) for the ratio law.
+  struct Law {
+    const UnitLaw* unit = nullptr;
+    Real factor{1.0};
+    Real log_alive{0.0};
+    bool ratio = false, atom = false, through_zero = false;
+    double log_mean = 0.0, log_sd = 1.0;  // of R given R > 0
+  };
+  explicit Distribution(const Law& law) : law_(law) {}
+
+  void pdf(const double* r, double* out, std::size_t n) const;
+  void cdf(const double* r, double* out, std::size_t n) const { probability(r, out, n, false); }
+  void sf(const double* r, double* out, std::size_t n) const { probability(r, out, n, true); }
+  void ppf(const double* q, double* out, std::size_t n) const;
+  double log_abs_third() const;
+
+ private:
+  void probability(const double* r, double* out, std::size_t n, bool upper) const;
+  double lowest() const;  // infimum and supremum of R given R > 0
+  double highest() const;
+
+  Law law_;
+};
+
+}  // namespace fracmoment

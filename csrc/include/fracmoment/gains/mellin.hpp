@@ -1,0 +1,341 @@
+// Moments of X = Y_1 + ... + Y_d from the Laplace transform of one neuron.
+//
+// With P_mk(t) the coefficient of e^m f^k in U(e, f)^d (unit.hpp), for any integers m > p, k >= 0,
+//   E X^p = m! k! / (Gamma(m-p) (d/2+p)_k) int_0^inf t^(-p-1) P_mk(t) dt ,
+//   E B^p = 2^(-p) m! k! Gamma(d/2) / (Gamma(m-p) Gamma(d/2+k+p)) times the same integral,
+// B = X/chi^2_d the ratio law (Beta integral: 1/(1+2tB) to the power d/2+k times (1-y)^m). Every
+// P_mk is a sum of positive terms. In v = log t the trapezoidal rule with step h errs relatively by
+// at most 2 |Gamma(c+iw) Gamma(e+iw)| / (Gamma(c) Gamma(e)), w = 2 pi/h, c = m-p, e = d/2+k+p,
+// whatever the law, since |E B^(p-iw)| <= E B^p. The order enters only through exp(-p v): a rule
+// (nodes and weights at a reference order) is a polynomial in exp(-(p - p0) h).
+// Derivation, ranges and bounds: docs/algorithms/mellin.md.
+#pragma once
+
+#include "fracmoment/gains/unit.hpp"
+
+namespace fracmoment {
+
+constexpr int kMaxRaise = 88;  // largest k
+
+// What to compute: chosen by the caller for the orders p in [p0 - reach, p0 + reach].
+struct MellinPlan {
+  int m = 0, k = 0;
+  double p0 = 0.0, reach = 0.5;
+  double h = 0.0;                         // step in log t
+  std::int64_t first = 0, reference = 0;  // v = index * h; weights are relative to v_reference
+  bool drop_single = false;               // leave out the part with one live unit
+  double tail_exponent = 1.0;  // the integrand decays at least like exp(-tail_exponent v)
+  double all_decay = 0.0;      // beyond this v every scale b has decayed
+};
+
+inline namespace FRACMOMENT_ISA {
+
+// sum_i c_i x^i to the power d, for positive series (J.C.P. Miller's recurrence), relative to its
+// leading coefficient: r[i] = c_i/c_0 in, q[n] out.
+template <class V>
+FRACMOMENT_INLINE void power_series(const DD<V>* r, DD<V>* q, int n, double d) {
+  q[0] = DD<V>(splat<V>(1.0));
+  for (int i = 1; i <= n; ++i) {
+    DD<V> sum{};
+    for (int j = 1; j <= i; ++j) sum = sum + (r[j] * q[i - j]) * splat<V>(j * (d + 1.0) - i);
+    q[i] = sum * splat<V>(inverse_integer(i));
+  }
+}
+
+// Nodes are made in chunks, phase by phase: each phase is one long chain of dependent operations,
+// and the processor overlaps the chains of neighbouring nodes only if they are short.
+constexpr int kGroup = 8;  // the sum is looked at after every group, on every instruction set alike
+constexpr int kChunk = 32;
+
+// The local expansion at some nodes: L, 1 - L, and the series in e scaled by 2^down a power.
+template <class V>
+struct LocalSeries {
+  DD<V> L, below_one, u[kMaxDerivative + 1];
+};
+template <class V>
+struct MellinNode {
+  IntOf<V> down;
+  DD<V> log_power;  // log P_00 = d log L
+  DD<V> value;      // P_mk/P_00 * 2^(m down)
+  DD<V> raised;     // P_0k/P_00
+  DD<V> single;     // the part of P_mk with one live unit over d dead^(d-1), scaled likewise
+};
+
+template <bool Full, class V>
+class MellinKernel {
+ public:
+  static constexpr int kVectors = kChunk / LaneTraits<V>::lanes;
+
+  MellinKernel(const UnitLaw& law, const MellinPlan& plan)
+      : law_(law), plan_(plan), uniform_(law, plan.m) {
+    if (law.uniform)
+      for (int n = 1; n <= kGapTerms; ++n)
+        gap_[n] = Real{tables::kHalfRisingHi[n], tables::kHalfRisingLo[n]} * slope_moment(2 * n);
+  }
+
+  FRACMOMENT_INLINE void nodes(const DD<V>* t, MellinNode<V>* r) const {
+    for (int i = 0; i < kVectors; ++i) {  // 1-y is about 2t far on the left: keep its powers near 1
+      const V two_t = t[i].hi + t[i].hi;
+      const IntOf<V> e = ((bits(two_t) >> 52) & std::int64_t(2047)) - std::int64_t(1023);
+      r[i].down = select(two_t < 1.0, -e, IntOf<V>{});
+    }
+    if (plan_.k > 0) {
+      for (int i = 0; i < kVectors; ++i) plane(t[i], r[i]);
+      return;
+    }
+    LocalSeries<V> local[kVectors];
+    if (law_.uniform) add_uniform(t, r, local);
+    for (int i = 0; i < kVectors; ++i) expand(t[i], pow2(r[i].down), local[i]);
+    for (int i = 0; i < kVectors; ++i)
+      r[i].log_power = log_of(local[i].L, local[i].below_one) * splat<V>(law_.width);
+    for (int i = 0; i < kVectors; ++i) power(local[i], r[i]);
+  }
+
+ private:
+  static constexpr int kGapTerms = 12;
+
+  FRACMOMENT_INLINE void expand(const DD<V>& t, V up, LocalSeries<V>& r) const {
+    const int m = plan_.m;
+    if (!law_.uniform) {
+      for (int j = 0; j <= m; ++j) r.u[j] = DD<V>{};
+      r.below_one = DD<V>{};
+    }
+    for (int i = 0; i < law_.points; ++i) {
+      const DD<V> two_bt = splat<V>(law_.point[i]) * scale_by(t, splat<V>(2.0));
+      const DD<V> s = inverse_root(two_bt), one_less = two_bt * (s * s);
+      const DD<V> x = scale_by(one_less, up), weight = splat<V>(law_.weight[i]);
+      DD<V> term = weight * s;
+      r.below_one = r.below_one + weight * one_less / (s + splat<V>(1.0));
+      r.u[0] = add_positive(r.u[0], term);
+      for (int j = 1; j <= m; ++j) {
+        term = term * x;
+        r.u[j] = add_positive(r.u[j], term);
+      }
+    }
+    r.L = add_positive(r.u[0], splat<V>(law_.dead));
+  }
+
+  // k = 0: a series in e alone.
+  FRACMOMENT_INLINE void power(LocalSeries<V>& local, MellinNode<V>& r) const {
+    const int m = plan_.m;
+    DD<V> q[kMaxDerivative + 1];
+    const DD<V> inverse = DD<V>(splat<V>(1.0)) / local.L;
+    for (int j = 1; j <= m; ++j) local.u[j] = local.u[j] * splat<V>(unit_coefficient(j, 0));
+    r.single = local.u[m];
+    for (int j = 1; j <= m; ++j) local.u[j] = local.u[j] * inverse;
+    power_series(local.u, q, m, law_.width);
+    r.value = q[m];
+    r.raised = DD<V>(splat<V>(1.0));
+  }
+
+  // L = 1 - below_one; near 1 the second form is exact enough, far from it the first.
+  FRACMOMENT_INLINE DD<V> log_of(const DD<V>& L, const DD<V>& below_one) const {
+    return log_offset<Full>(L, -below_one);
+  }
+
+  // Starts the series with the uniform part of the law.
+  FRACMOMENT_INLINE void add_uniform(const DD<V>* t, const MellinNode<V>* node,
+                                     LocalSeries<V>* r) const {
+    const int m = plan_.m;
+    DD<V> root[kVectors], low[kVectors][kMaxDerivative + 1];
+    for (int i = 0; i < kVectors; ++i) root[i] = square_root(scale_by(t[i], splat<V>(2.0)));
+    for (int i = 0; i < kVectors; ++i) uniform_.end(root[i], law_.upper, r[i].u);
+    for (int i = 0; i < kVectors; ++i) uniform_.end(root[i], law_.lower, low[i]);
+    for (int i = 0; i < kVectors; ++i) {
+      const DD<V> density = uniform_.density(root[i]);
+      const V up = pow2(node[i].down);
+      V factor = splat<V>(1.0);
+      for (int j = 0; j <= m; ++j, factor = factor * up)
+        r[i].u[j] = scale_by((r[i].u[j] - low[i][j]) * density, factor);
+      // 1 - E sqrt(y): for small t, where the difference of the two cancels, a series in t serves
+      const DD<V> gap = splat<V>(law_.uniform_weight) - r[i].u[0];
+      r[i].below_one = select(t[i].hi < 1e-3, uniform_gap(t[i]), gap);
+    }
+  }
+  // weight * E (1 - (1 + 2 A^2 t)^(-1/2)) for t < 1e-3, by the binomial series.
+  FRACMOMENT_INLINE DD<V> uniform_gap(const DD<V>& t) const {
+    const DD<V> x = scale_by(t, splat<V>(-2.0));
+    DD<V> sum{};
+    for (int n = kGapTerms; n >= 1; --n) sum = (sum + splat<V>(gap_[n])) * x;
+    return -(sum * splat<V>(law_.uniform_weight));
+  }
+  // E A^n = (sum_i u^i l^(n-i))/(n+1)
+  FRACMOMENT_INLINE Real slope_moment(int n) const {
+    Real sum{1.0}, low{1.0};
+    for (int i = 0; i < n; ++i) {
+      low = low * law_.lower;
+      sum = sum * law_.upper + low;
+    }
+    return sum * inverse_integer(n + 1);
+  }
+
+  // k > 0: polynomials in f as coefficients of the series in e (points only).
+  FRACMOMENT_INLINE void plane(const DD<V>& t, MellinNode<V>& r) const {
+    const int m = plan_.m, k = plan_.k, row = k + 1;
+    const V up = pow2(r.down);
+    constexpr int most = 2 * (kMaxRaise + 1) > 12 * 12 ? 2 * (kMaxRaise + 1) : 12 * 12;
+    DD<V> u[most] = {}, q[most] = {}, below_one{};
+    for (int i = 0; i < law_.points; ++i) {
+      const DD<V> two_bt = splat<V>(law_.point[i]) * scale_by(t, splat<V>(2.0));
+      const DD<V> s = inverse_root(two_bt), y = s * s, one_less = two_bt * y;
+      const DD<V> x = scale_by(one_less, up), weight = splat<V>(law_.weight[i]);
+      below_one = below_one + weight * one_less / (s + splat<V>(1.0));
+      DD<V> outer = weight * s;
+      for (int j = 0; j <= m; ++j, outer = outer * x) {
+        DD<V> inner = outer;
+        for (int l = 0; l <= k; ++l, inner = inner * y)
+          u[j * row + l] = add_positive(u[j * row + l], inner);
+      }
+    }
+    const DD<V> L = u[0] + splat<V>(law_.dead), inverse = DD<V>(splat<V>(1.0)) / L;
+    for (int j = 0; j <= m; ++j)
+      for (int l = 0; l <= k; ++l)
+        u[j * row + l] = u[j * row + l] * (inverse * splat<V>(unit_coefficient(j, l)));
+    r.log_power = log_of(L, below_one) * splat<V>(law_.width);
+    power_series(u, q, k, law_.width);
+    r.raised = q[k];
+    if (m > 0) higher_rows(u, q);
+    r.value = q[m * row + k];
+    r.single = DD<V>{};
+  }
+
+  // rows 1..m of (sum_j u_j(f) e^j)^d by the recurrence n u_0 P_n = sum_j (j(d+1) - n) u_j P_(n-j)
+  FRACMOMENT_INLINE void higher_rows(const DD<V>* u, DD<V>* q) const {
+    const int m = plan_.m, k = plan_.k, row = k + 1;
+    DD<V> reciprocal[12];  // 1/u_0(f)
+    for (int l = 0; l <= k; ++l) {
+      DD<V> sum = l == 0 ? DD<V>(splat<V>(1.0)) : DD<V>{};
+      for (int i = 1; i <= l; ++i) sum = sum - u[i] * reciprocal[l - i];
+      reciprocal[l] = sum;
+    }
+    for (int n = 1; n <= m; ++n) {
+      DD<V> sum[12] = {};
+      for (int j = 1; j <= n; ++j)
+        for (int l = 0; l <= k; ++l) {
+          DD<V> product{};
+          for (int i = 0; i <= l; ++i)
+            product = product + u[j * row + i] * q[(n - j) * row + l - i];
+          sum[l] = sum[l] + product * splat<V>(j * (law_.width + 1.0) - n);
+        }
+      for (int l = 0; l <= k; ++l) {
+        DD<V> value{};
+        for (int i = 0; i <= l; ++i) value = value + sum[i] * reciprocal[l - i];
+        q[n * row + l] = value * splat<V>(inverse_integer(n));
+      }
+    }
+  }
+
+  const UnitLaw& law_;
+  MellinPlan plan_;
+  UniformMoments<V> uniform_;
+  Real gap_[kGapTerms + 1];
+};
+
+constexpr std::int64_t kTooSmall = -1, kOverflow = -2;
+
+// Decides after each group of nodes whether what is left to the right is below 2^-72 of the sum.
+class MellinStop {
+ public:
+  MellinStop(const UnitLaw& law, const MellinPlan& plan) : plan_(plan), atom_(law.dead.hi > 0.0) {
+    // P_mk <= (d/2+k)_m/m! P_0k, the certain bound on what is to come
+    for (int i = 0; i < plan.m; ++i)
+      log_bound_ += log(Real((0.5 * law.width + plan.k + i) / (i + 1.0))).hi;
+    log_tail_ = plan.tail_exponent < 1.0 ? log(Real(plan.tail_exponent)).hi : 0.0;
+  }
+  // v of the last node of the group, log P_0k there, the weights of the group's first and last node
+  bool operator()(double v, double log_raised, double first, double last, double sum) const {
+    if (!(sum > 0.0)) return false;
+    const double from_reference = v - double(plan_.reference) * plan_.h;
+    const double margin = plan_.reach * abs(from_reference) - log_tail_;
+    const double log_sum = log(Real(sum)).hi;
+    // where negative orders may still bring the weights of smaller scales up
+    const double ahead = plan_.p0 < 0.0 && v < plan_.all_decay
+                             ? (plan_.reach - plan_.p0) * (plan_.all_decay - v)
+                             : 0.0;
+    if (!atom_ &&
+        log_raised + log_bound_ - plan_.p0 * from_reference + margin + ahead < log_sum - 50.0)
+      return true;
+    // once all scales have decayed the weights themselves tell
+    if (v <= plan_.all_decay || last > first) return false;
+    return last <= 0.0 || log(Real(last)).hi + margin < log_sum - 52.0;
+  }
+
+ private:
+  const MellinPlan& plan_;
+  bool atom_;
+  double log_bound_ = 0.0, log_tail_ = 0.0;
+};
+
+// The weights of one chunk from t, v and the nodes' expansions.
+template <bool Full, class V>
+FRACMOMENT_INLINE void chunk_weights(const MellinPlan& plan, const Real& log_single,
+                                     const MellinNode<V>* node, const V* v, DD<V>* weight) {
+  for (int i = 0; i < MellinKernel<Full, V>::kVectors; ++i) {
+    const V from_reference = v[i] - splat<V>(double(plan.reference) * plan.h);
+    const DD<V> shift = two_prod(from_reference, splat<V>(-plan.p0));
+    const Scaled<V> e = exp_scaled<Full>(clamp_exponent(node[i].log_power + shift));
+    DD<V> w = e.mantissa * node[i].value;
+    if (plan.drop_single) {
+      const Scaled<V> s = exp_scaled<Full>(clamp_exponent(
+          shift + splat<V>(log_single) - splat<V>(log_two()) * to_double(e.exponent)));
+      w = w - scale_wide(s.mantissa * node[i].single, s.exponent);
+    }
+    weight[i] = scale_wide(w, clamp_power(e.exponent - node[i].down * std::int64_t(plan.m)));
+  }
+}
+
+// Weights P_mk(t_i) exp(-p0 (v_i - v_reference)) from v_first on, until MellinStop. Returns the
+// number of nodes, kTooSmall if `capacity` is, or kOverflow if the reference is too far from the
+// largest weights.
+template <bool Full, class V>
+std::int64_t mellin_weights(const UnitLaw& law, const MellinPlan& plan, double* hi, double* lo,
+                            std::int64_t capacity) {
+  constexpr int W = LaneTraits<V>::lanes, vectors = MellinKernel<Full, V>::kVectors;
+  const MellinKernel<Full, V> kernel(law, plan);
+  const MellinStop stop(law, plan);
+  // d dead^(d-1), the weight of exactly one live unit
+  const Real log_single =
+      plan.drop_single ? log(law.dead) * (law.width - 1.0) + log(Real(law.width)) : Real(0.0);
+  // t = e^v: from group to group by one factor, within a group by another, whatever the lanes
+  DD<V> within[kGroup / W];
+  for (int i = 0; i < kGroup; ++i) {
+    const Real e = exp(Real(i * plan.h));
+    set_lane(within[i / W].hi, i % W, e.hi);
+    set_lane(within[i / W].lo, i % W, e.lo);
+  }
+  const Real next = exp(Real(kGroup * plan.h));
+  Real group_t = exp(Real(double(plan.first) * plan.h));
+  double sum = 0.0;
+  for (std::int64_t start = 0; start + kChunk <= capacity; start += kChunk) {
+    DD<V> t[vectors], weight[vectors];
+    V v[vectors] = {};
+    MellinNode<V> node[vectors];
+    for (int i = 0; i < vectors; ++i) {
+      if (i % (kGroup / W) == 0 && (start > 0 || i > 0)) group_t = group_t * next;
+      t[i] = within[i % (kGroup / W)] * splat<V>(group_t);
+      for (int j = 0; j < W; ++j)
+        set_lane(v[i], j, double(plan.first + start + i * W + j) * plan.h);
+    }
+    kernel.nodes(t, node);
+    chunk_weights<Full>(plan, log_single, node, v, weight);
+    for (int i = 0; i < vectors; ++i) {
+      store(hi + start + i * W, weight[i].hi);
+      store(lo + start + i * W, weight[i].lo);
+    }
+    for (std::int64_t group = start; group < start + kChunk; group += kGroup) {
+      for (int i = 0; i < kGroup; ++i) sum += hi[group + i];
+      if (!(sum < 1e280)) return kOverflow;
+      const int last = int(group - start) + kGroup - 1;
+      const MellinNode<V>& end = node[last / W];
+      const double log_raised =
+          lane(end.log_power.hi, last % W) + log(Real(lane(end.raised.hi, last % W))).hi;
+      if (stop(double(plan.first + start + last) * plan.h, log_raised, hi[group],
+               hi[group + kGroup - 1], sum))
+        return group + kGroup;
+    }
+  }
+  return kTooSmall;
+}
+
+}  // namespace FRACMOMENT_ISA
+}  // namespace fracmoment

@@ -1,0 +1,290 @@
+// Saddle points for the inversion integrals, and what is built on them.
+#include "fracmoment/gains/distribution.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <vector>
+
+#include "fracmoment/error.hpp"
+#include "fracmoment/kernels.hpp"
+
+namespace fracmoment {
+namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+double log_double(double x) { return log(Real(x)).hi; }
+double exp_double(double x) { return exp_rounded(Real(x)); }
+
+double smallest_scale(const UnitLaw& unit) {
+  if (unit.dead.hi > 0.0) return 0.0;
+  double b = 1.0;
+  for (int i = 0; i < unit.points; ++i) b = std::min(b, unit.point[i].hi);
+  if (unit.uniform) b = unit.lower.hi <= 0.0 ? 0.0 : std::min(b, unit.lower.hi * unit.lower.hi);
+  return b;
+}
+
+// log of the integrand at real z, up to a constant: it is convex there, and its minimum is where
+// the contour crosses the axis. A rough value is enough: the integral does not depend on it.
+class RealIntegrand {
+ public:
+  RealIntegrand(const UnitLaw& unit, Inverse what, bool ratio, double x, double beta)
+      : unit_(unit), what_(what), ratio_(ratio), x_(x), beta_(beta) {}
+
+  double operator()(double z) const {
+    const double base = 1.0 - 2.0 * z * beta_;
+    const bool atom = unit_.dead.hi > 0.0;  // then base > 0 on the whole interval
+    const double dead = atom && ratio_ ? unit_.dead.hi / std::sqrt(base) : unit_.dead.hi;
+    double L = dead;
+    for (int i = 0; i < unit_.points; ++i)
+      L += unit_.weight[i].hi / std::sqrt(base + 2.0 * z * unit_.point[i].hi);
+    if (unit_.uniform)
+      for (int i = 0; i < 16; ++i) {
+        const double a =
+            unit_.lower.hi + (unit_.upper.hi - unit_.lower.hi) * tables::kLegendreNodeHi[i];
+        L += unit_.uniform_weight.hi * tables::kLegendreWeightHi[i] /
+             std::sqrt(base + 2.0 * z * a * a);
+      }
+    double value = z * x_ + unit_.width * log_double(L);
+    if (atom && !(ratio_ && what_ == Inverse::density) && what_ != Inverse::sf) {
+      const double gone = exp_double(unit_.width * log_double(dead / L));
+      value += gone < 1.0 ? log_double(std::max(1.0 - gone, 1e-300)) : -690.0;
+    }
+    return what_ == Inverse::density ? value : value - log_double(std::abs(z));
+  }
+
+ private:
+  const UnitLaw& unit_;
+  Inverse what_;
+  bool ratio_;
+  double x_, beta_;
+};
+
+template <class F>
+double golden_minimum(F&& f, double lo, double hi) {
+  const double g = 0.6180339887498949;
+  double a = hi - g * (hi - lo), b = lo + g * (hi - lo), fa = f(a), fb = f(b);
+  for (int i = 0; i < 64; ++i) {
+    if (fa < fb) {
+      hi = b;
+      b = a;
+      fb = fa;
+      a = hi - g * (hi - lo);
+      fa = f(a);
+    } else {
+      lo = a;
+      a = b;
+      fa = fb;
+      b = lo + g * (hi - lo);
+      fb = f(b);
+    }
+  }
+  return 0.5 * (lo + hi);
+}
+
+// The interval of z for each integral, as a function of a variable on the whole line.
+struct Axis {
+  Inverse what;
+  bool ratio;
+  double left, right;  // ends of the strip of analyticity (right only for the ratio)
+
+  double operator()(double t) const {
+    const double e = exp_double(t);
+    if (!ratio) {
+      if (what == Inverse::cdf) return e;
+      if (what == Inverse::sf) return -0.5 + 0.5 * e / (1.0 + e);
+      return -0.5 + e;
+    }
+    const double part = e / (1.0 + e);
+    if (what == Inverse::cdf) return right * part;
+    if (what == Inverse::sf) return left * (1.0 - part);
+    return left + (right - left) * part;
+  }
+};
+
+InversionPoint make_point(const UnitLaw& unit, Inverse what, bool ratio, const Real& value) {
+  InversionPoint p;
+  (ratio ? p.beta : p.x) = value;
+  const double beta = ratio ? value.hi : 0.0;
+  const Axis axis{what, ratio, ratio ? -0.5 / (1.0 - beta) : -0.5,
+                  ratio ? 0.5 / (beta - smallest_scale(unit)) : kInfinity};
+  const RealIntegrand f(unit, what, ratio, p.x.hi, beta);
+  // Saddle points lie well inside: nearer the ends of the strip results underflow, or differ from a
+  // saddle at the end by less than rounding.
+  const double low = ratio ? -30.0 : (what == Inverse::cdf ? -40.0 : -25.0);
+  const double high = ratio || what == Inverse::sf ? 30.0 : 300.0;
+  double t = golden_minimum([&](double s) { return f(axis(s)); }, low, high);
+  p.saddle = axis(t);
+  const double room =
+      ratio ? std::min(p.saddle - axis.left, axis.right - p.saddle) : p.saddle + 0.5;
+  double step = 1e-3 * room;
+  if (what != Inverse::density) step = std::min(step, 1e-2 * std::abs(p.saddle));
+  const double curvature =
+      (f(p.saddle + step) + f(p.saddle - step) - 2.0 * f(p.saddle)) / (step * step);
+  if (ratio)
+    p.width = curvature > 0.0 ? std::min(1.0 / std::sqrt(curvature), room) : room;
+  else
+    p.width =
+        curvature > 0.0 ? std::min(0.5 / ((p.saddle + 0.5) * std::sqrt(curvature)), 0.3) : 0.3;
+  return p;
+}
+
+void check(std::size_t failed) {
+  if (failed > 0)
+    throw ConvergenceError(
+        "an inversion integral of the gain's distribution did not converge; "
+        "the point is too close to an atom of the law");
+}
+
+}  // namespace
+
+// P(X > x) <= e^(-x/4) L(-1/4)^d <= e^(-x/4) 2^(d/2): beyond, densities and survival are 0 in
+// doubles.
+static bool vanishes(double x, double width) { return 0.25 * x - 0.35 * width > 760.0; }
+
+double Distribution::highest() const { return law_.ratio ? law_.factor.hi : kInfinity; }
+double Distribution::lowest() const {
+  return law_.ratio && !law_.atom ? law_.factor.hi * std::sqrt(smallest_scale(*law_.unit)) : 0.0;
+}
+
+void Distribution::pdf(const double* r, double* out, std::size_t n) const {
+  std::vector<InversionPoint> points;
+  std::vector<std::size_t> where;
+  const double low = lowest(), high = highest();
+  for (std::size_t i = 0; i < n; ++i) {
+    out[i] = 0.0;
+    if (!(r[i] > low && r[i] < high && r[i] > 1e-60 && r[i] < 1e60)) continue;
+    const Real scaled = Real(r[i]) / law_.factor;
+    if (!law_.ratio && vanishes(scaled.hi * scaled.hi, law_.unit->width)) continue;
+    points.push_back(make_point(*law_.unit, Inverse::density, law_.ratio, scaled * scaled));
+    where.push_back(i);
+  }
+  std::vector<Real> value(points.size());
+  check(kernels().invert(*law_.unit, Inverse::density, law_.ratio, points.data(), value.data(),
+                         points.size()));
+  const Real alive = exp(law_.log_alive);
+  for (std::size_t j = 0; j < where.size(); ++j) {
+    const Real jacobian = Real(2.0 * r[where[j]]) / (law_.factor * law_.factor);
+    out[where[j]] = std::max(0.0, to_double(value[j] * jacobian / alive));
+  }
+}
+
+void Distribution::probability(const double* r, double* out, std::size_t n, bool upper) const {
+  std::vector<InversionPoint> points[2];
+  std::vector<std::size_t> where[2];
+  const double low = lowest(), high = highest(), middle = exp_double(law_.log_mean);
+  for (std::size_t i = 0; i < n; ++i) {
+    if (!(r[i] > low && r[i] > 1e-60)) {
+      out[i] = upper ? 1.0 : 0.0;
+    } else if (!(r[i] < high && r[i] < 1e60)) {
+      out[i] = upper ? 0.0 : 1.0;
+    } else {
+      const int side = r[i] > middle ? 1 : 0;
+      const Real scaled = Real(r[i]) / law_.factor;
+      if (!law_.ratio && vanishes(scaled.hi * scaled.hi, law_.unit->width)) {
+        out[i] = upper ? 0.0 : 1.0;
+        continue;
+      }
+      points[side].push_back(
+          make_point(*law_.unit, side ? Inverse::sf : Inverse::cdf, law_.ratio, scaled * scaled));
+      where[side].push_back(i);
+    }
+  }
+  const Real alive = exp(law_.log_alive), one{1.0};
+  for (int side = 0; side < 2; ++side) {
+    std::vector<Real> value(points[side].size());
+    check(kernels().invert(*law_.unit, side ? Inverse::sf : Inverse::cdf, law_.ratio,
+                           points[side].data(), value.data(), value.size()));
+    for (std::size_t j = 0; j < value.size(); ++j) {
+      const Real p = value[j] / alive;
+      out[where[side][j]] =
+          std::min(1.0, std::max(0.0, to_double(bool(side) == upper ? p : one - p)));
+    }
+  }
+}
+
+// Newton's method for log F (or log of the survival function) in log r, kept inside a bracket.
+void Distribution::ppf(const double* q, double* out, std::size_t n) const {
+  std::vector<std::size_t> active;
+  std::vector<double> lo(n, -400.0), hi(n, 400.0), at(n);
+  for (std::size_t i = 0; i < n; ++i) {
+    if (q[i] <= 0.0 || q[i] >= 1.0) {
+      out[i] = q[i] <= 0.0 ? lowest() : highest();
+      continue;
+    }
+    active.push_back(i);
+    // a normal quantile, roughly (Abramowitz-Stegun 26.2.23)
+    const double tail = std::min(q[i], 1.0 - q[i]),
+                 t = std::sqrt(-2.0 * log_double(std::max(tail, 1e-300)));
+    const double z = t - (2.515517 + t * (0.802853 + t * 0.010328)) /
+                             (1.0 + t * (1.432788 + t * (0.189269 + t * 0.001308)));
+    at[i] = law_.log_mean + (q[i] < 0.5 ? -z : z) * law_.log_sd;
+    if (lowest() > 0.0) lo[i] = log_double(lowest());
+    if (highest() < kInfinity) hi[i] = log_double(highest());
+    if (!(at[i] > lo[i] && at[i] < hi[i]))
+      at[i] = 0.5 * (std::max(lo[i], law_.log_mean - 10.0) + std::min(hi[i], law_.log_mean + 10.0));
+  }
+  std::vector<double> r, p, f;
+  for (int round = 0; round < 200 && !active.empty(); ++round) {
+    r.clear();
+    for (const std::size_t i : active) r.push_back(exp_double(at[i]));
+    p.assign(r.size(), 0.0);
+    f.assign(r.size(), 0.0);
+    std::vector<double> upper(r.size());
+    cdf(r.data(), p.data(), r.size());
+    sf(r.data(), upper.data(), r.size());
+    pdf(r.data(), f.data(), r.size());
+    std::vector<std::size_t> next;
+    for (std::size_t j = 0; j < active.size(); ++j) {
+      const std::size_t i = active[j];
+      const bool low_side = q[i] <= 0.5;
+      const double have = low_side ? p[j] : upper[j], want = low_side ? q[i] : 1.0 - q[i];
+      out[i] = r[j];
+      const double error = have > 0.0 ? log_double(have / want) : -700.0;
+      const bool above = low_side ? error > 0.0 : error < 0.0;
+      (above ? hi[i] : lo[i]) = at[i];
+      const double slope = have > 0.0 ? f[j] * r[j] / have : 0.0;
+      double step = slope > 0.0 ? (low_side ? -error : error) / slope : 0.0;
+      double move = at[i] + step;
+      if (!(move > lo[i] && move < hi[i]) || slope <= 0.0) {
+        const double left = std::max(lo[i], law_.log_mean - 400.0),
+                     right = std::min(hi[i], law_.log_mean + 400.0);
+        move = 0.5 * (left + right);
+      }
+      // the last step is taken in r itself, so that rounding log r does no harm
+      if (std::abs(step) < 1e-7 && slope > 0.0) {
+        out[i] = r[j] + r[j] * step * (1.0 + 0.5 * step);
+        if (std::abs(step) < 1e-9) continue;
+      }
+      if (hi[i] - lo[i] < 1e-15 * (1.0 + std::abs(at[i])))
+        continue;  // an atom, or as close as it gets
+      at[i] = move;
+      next.push_back(i);
+    }
+    active = std::move(next);
+  }
+  if (!active.empty()) throw ConvergenceError("a quantile of the gain did not converge");
+}
+
+// E |Z|^3 = 3 int_0^inf t^2 (P(Z > t) + P(Z < -t)) dt, Z = log R - E log R, by the trapezoidal rule
+// in w, t = sd exp(w - exp(-w)), which decays doubly exponentially on the left.
+double Distribution::log_abs_third() const {
+  const double h = 1.0 / 16.0;
+  std::vector<double> t, weight, above, below;
+  for (int i = -64; i <= 96; ++i) {
+    const double w = i * h, e = exp_double(-w), value = law_.log_sd * exp_double(w - e);
+    t.push_back(value);
+    weight.push_back(3.0 * value * value * value * (1.0 + e) * h);
+    above.push_back(exp_double(std::min(law_.log_mean + value, 130.0)));
+    below.push_back(exp_double(std::max(law_.log_mean - value, -130.0)));
+  }
+  std::vector<double> upper(t.size()), lower(t.size());
+  sf(above.data(), upper.data(), t.size());
+  cdf(below.data(), lower.data(), t.size());
+  Real sum{0.0};
+  for (std::size_t i = 0; i < t.size(); ++i) sum = sum + Real(weight[i] * (upper[i] + lower[i]));
+  return to_double(sum);
+}
+
+}  // namespace fracmoment

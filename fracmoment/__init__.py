@@ -1,0 +1,51 @@
+"""Exact constants of fractional-moment-preserving initialization of neural networks.
+
+One layer with i.i.d. normal or orthogonal weights and a positively homogeneous activation
+multiplies the norm of its input by ``sigma R``, where the gain R is independent of the input.
+`Gain` is the law of R, `init_scale` the standard deviation that preserves a moment of the signal
+exactly.
+"""
+
+from fracmoment._core import ConvergenceError, __version__
+from fracmoment.activations import Activation, LeakyReLU, Linear, RandomizedLeakyReLU, ReLU
+from fracmoment.expansions import (
+    leaky_relu_scale_squared,
+    linear_scale_squared,
+    relu_scale_squared,
+    scale_squared,
+    scale_squared_remainder,
+    unit_moments,
+)
+from fracmoment.gains import Gain
+from fracmoment.limits import DepthLimit, depth_limit, drift, log_variance, prob_dead
+from fracmoment.ratios import beta_moment, chi_moment, chi_ratio_moment, f_moment
+from fracmoment.scales import init_scale
+from fracmoment.tails import tail_index
+
+__all__ = [
+    "Activation",
+    "ConvergenceError",
+    "DepthLimit",
+    "Gain",
+    "LeakyReLU",
+    "Linear",
+    "RandomizedLeakyReLU",
+    "ReLU",
+    "__version__",
+    "beta_moment",
+    "chi_moment",
+    "chi_ratio_moment",
+    "depth_limit",
+    "drift",
+    "f_moment",
+    "init_scale",
+    "leaky_relu_scale_squared",
+    "linear_scale_squared",
+    "log_variance",
+    "prob_dead",
+    "relu_scale_squared",
+    "scale_squared",
+    "scale_squared_remainder",
+    "tail_index",
+    "unit_moments",
+]

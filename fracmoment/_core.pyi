@@ -1,0 +1,127 @@
+"""The compiled core. Its arguments are valid when they reach it: see _validation.py.
+
+Arrays are C-contiguous. The free functions on laws take one-dimensional arrays of one length and
+return a new array of it; the methods of a law return an array of the shape of their argument.
+"""
+
+from typing import Final
+
+from fracmoment._typing import BoolArray, ComplexArray, FloatArray, IntArray
+
+__version__: Final[str]
+
+class ConvergenceError(RuntimeError): ...
+
+class GainLaw:
+    def __init__(
+        self,
+        width: int,
+        lower: float,
+        upper: float,
+        keep_prob: float,
+        inverted: bool,
+        orthogonal: bool,
+    ) -> None: ...
+    def moment_scalar(self, order: float, given_alive: bool) -> float: ...
+    def moment_complex(self, order: complex, given_alive: bool) -> complex: ...
+    def moments(self, order: FloatArray, given_alive: bool) -> FloatArray: ...
+    def moments_complex(self, order: ComplexArray, given_alive: bool) -> ComplexArray: ...
+    def scale_scalar(self, order: float, given_alive: bool) -> float: ...
+    def scales(self, order: FloatArray, given_alive: bool) -> FloatArray: ...
+    def log_mean(self) -> float: ...
+    def log_var(self) -> float: ...
+    def log_cumulant(self, n: int) -> float: ...
+    def log_abs_third(self) -> float: ...
+    def prob_zero(self) -> float: ...
+    def prob_alive(self) -> float: ...
+    def pdf(self, r: FloatArray) -> FloatArray: ...
+    def cdf(self, r: FloatArray) -> FloatArray: ...
+    def sf(self, r: FloatArray) -> FloatArray: ...
+    def ppf(self, q: FloatArray) -> FloatArray: ...
+    def tail_indices(self, sigma: FloatArray) -> FloatArray: ...
+
+def law_moments(
+    order: FloatArray,
+    given_alive: bool,
+    width: IntArray,
+    lower: FloatArray,
+    upper: FloatArray,
+    keep_prob: FloatArray,
+    inverted: BoolArray,
+    orthogonal: BoolArray,
+) -> FloatArray: ...
+def law_scales(
+    order: FloatArray,
+    given_alive: bool,
+    width: IntArray,
+    lower: FloatArray,
+    upper: FloatArray,
+    keep_prob: FloatArray,
+    inverted: BoolArray,
+    orthogonal: BoolArray,
+) -> FloatArray: ...
+def init_scales(
+    order: FloatArray,
+    given_alive: bool,
+    fan_in: IntArray,
+    root_mean_square: BoolArray,
+    width: IntArray,
+    lower: FloatArray,
+    upper: FloatArray,
+    keep_prob: FloatArray,
+    inverted: BoolArray,
+    orthogonal: BoolArray,
+) -> FloatArray: ...
+def init_scale(
+    order: float,
+    given_alive: bool,
+    fan_in: int,
+    root_mean_square: bool,
+    width: int,
+    lower: float,
+    upper: float,
+    keep_prob: float,
+    inverted: bool,
+    orthogonal: bool,
+) -> float: ...
+def law_log_means(
+    width: IntArray,
+    lower: FloatArray,
+    upper: FloatArray,
+    keep_prob: FloatArray,
+    inverted: BoolArray,
+    orthogonal: BoolArray,
+) -> FloatArray: ...
+def law_log_vars(
+    width: IntArray,
+    lower: FloatArray,
+    upper: FloatArray,
+    keep_prob: FloatArray,
+    inverted: BoolArray,
+    orthogonal: BoolArray,
+) -> FloatArray: ...
+def chi_moments(width: FloatArray, order: FloatArray) -> FloatArray: ...
+def chi_ratio_moments(m: FloatArray, n: FloatArray, order: FloatArray) -> FloatArray: ...
+def beta_moments(a: FloatArray, b: FloatArray, order: FloatArray) -> FloatArray: ...
+def f_moments(m: FloatArray, n: FloatArray, order: FloatArray) -> FloatArray: ...
+def digits_evaluate(
+    quantity: str,
+    width: int,
+    lower: str,
+    upper: str,
+    keep_prob: str,
+    inverted: bool,
+    orthogonal: bool,
+    given_alive: bool,
+    order: str,
+    digits: int,
+) -> tuple[str, int]: ...
+def digits_gamma_ratio(
+    numerators: list[str],
+    denominators: list[str],
+    base: str,
+    exponent: str,
+    digits: int,
+) -> tuple[str, int]: ...
+def active_isa() -> str: ...
+def force_isa(name: str) -> None: ...

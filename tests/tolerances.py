@@ -1,0 +1,35 @@
+"""Allowed errors, one table. They may be tightened freely; loosening needs a reason beside it.
+
+``ULP`` counts units in the last place of the reference value, or of 1 for a quantity that passes
+through zero where its natural unit is 1. ``RELATIVE`` is a relative error.
+"""
+
+from __future__ import annotations
+
+ULP = {
+    "moment": 1.0,
+    "complex moment": 1.0,  # of the modulus
+    "scale": 1.0,
+    "init_scale_rms": 1.0,
+    "log_mean": 1.0,
+    "log_var": 1.0,
+    "log_cumulant": 1.0,
+    "prob_zero": 1.0,
+    "prob_alive": 1.0,
+    "chi": 1.0,
+    "chi_ratio": 1.0,
+    "beta": 1.0,
+    "f": 1.0,
+}
+
+RELATIVE = {
+    "log_abs_third": 1e-13,
+    "pdf": 1e-13,
+    "cdf": 1e-13,
+    "sf": 1e-13,
+    "ppf": 1e-13,
+    # The index is a root: its error is that of log M divided by the slope of log M(s) there.
+    "tail_index": 1e-12,
+    # digits=40 against tables of 42 digits.
+    "digits=40": 1e-38,
+}
