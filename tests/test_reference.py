@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cmath
 import csv
 import math
 from collections.abc import Callable, Iterable
@@ -41,7 +42,14 @@ def gain(law: tuple[float, float, int, float, bool, str]) -> fm.Gain:
 
 
 def evaluate(row: Row, **more: Any) -> Any:
-    """The public function that a row of a table is about."""
+    """The public function that a row of a table is about; NaN where it gives up."""
+    try:
+        return _evaluate(row, **more)
+    except fm.ConvergenceError:
+        return math.nan
+
+
+def _evaluate(row: Row, **more: Any) -> Any:
     law, numbers = gain(row.law), row.numbers
     if row.is_complex:
         return law.moment(complex(*numbers), given_alive=row.given_alive, **more)
@@ -106,6 +114,9 @@ def test_complex_moments(name: str) -> None:
     errors = []
     for row in chosen(name, "moment", is_complex=True):
         value = complex(evaluate(row))
+        if not cmath.isfinite(value):
+            errors.append((math.inf, str(row)))
+            continue
         real, imag = row.parts
         gap = math.hypot(float(Fraction(value.real) - real), float(Fraction(value.imag) - imag))
         errors.append((gap / math.ulp(abs(complex(float(real), float(imag)))), str(row)))
@@ -145,7 +156,7 @@ DIGITS = ("moment", "scale", "init_scale_rms", "log_mean", "log_var")
 
 @pairs(DIGITS)
 def test_digits(name: str, quantity: str) -> None:
-    digits_errors(name, quantity, every=5)
+    digits_errors(name, quantity, every=3)
 
 
 @pytest.mark.slow

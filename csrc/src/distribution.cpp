@@ -14,7 +14,6 @@ namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
-double log_double(double x) { return log(Real(x)).hi; }
 double exp_double(double x) { return exp_rounded(Real(x)); }
 
 double smallest_scale(const UnitLaw& unit) {
@@ -34,27 +33,49 @@ class RealIntegrand {
 
   double operator()(double z) const {
     const double base = 1.0 - 2.0 * z * beta_;
-    const bool atom = unit_.dead.hi > 0.0;  // then base > 0 on the whole interval
-    const double dead = atom && ratio_ ? unit_.dead.hi / std::sqrt(base) : unit_.dead.hi;
-    double L = dead;
+    double live = 0.0;
     for (int i = 0; i < unit_.points; ++i)
-      L += unit_.weight[i].hi / std::sqrt(base + 2.0 * z * unit_.point[i].hi);
-    if (unit_.uniform)
-      for (int i = 0; i < 16; ++i) {
-        const double a =
-            unit_.lower.hi + (unit_.upper.hi - unit_.lower.hi) * tables::kLegendreNodeHi[i];
-        L += unit_.uniform_weight.hi * tables::kLegendreWeightHi[i] /
-             std::sqrt(base + 2.0 * z * a * a);
-      }
-    double value = z * x_ + unit_.width * log_double(L);
-    if (atom && !(ratio_ && what_ == Inverse::density) && what_ != Inverse::sf) {
-      const double gone = exp_double(unit_.width * log_double(dead / L));
-      value += gone < 1.0 ? log_double(std::max(1.0 - gone, 1e-300)) : -690.0;
+      live += unit_.weight[i].hi / std::sqrt(base + 2.0 * z * unit_.point[i].hi);
+    if (unit_.uniform) live += unit_.uniform_weight.hi * uniform_mean(z, base);
+    double value = z * x_;
+    if (unit_.dead.hi > 0.0) {  // then base > 0 on the whole interval
+      const double dead = ratio_ ? unit_.dead.hi / std::sqrt(base) : unit_.dead.hi;
+      const bool whole = what_ == Inverse::sf || (ratio_ && what_ == Inverse::density);
+      value += whole ? unit_.width * rough_log(live + dead) : log_live_power(live, dead);
+    } else {
+      value += unit_.width * rough_log(live);
     }
-    return what_ == Inverse::density ? value : value - log_double(std::abs(z));
+    return what_ == Inverse::density ? value : value - rough_log(std::abs(z));
   }
 
  private:
+  // E (base + 2z A^2)^(-1/2), A uniform
+  double uniform_mean(double z, double base) const {
+    const double low = unit_.lower.hi, high = unit_.upper.hi;
+    if (z * high * high > 1.0) {
+      const double root = std::sqrt(2.0 * z);
+      const auto arc = [&](double a) {
+        const double x = rough_log(std::abs(a) * root + std::sqrt(base + 2.0 * z * a * a));
+        return a < 0.0 ? rough_log(base) - x : x;
+      };
+      return (arc(high) - arc(low)) / (root * (high - low));
+    }
+    double sum = 0.0;
+    for (int i = 0; i < 16; ++i) {
+      const double a = low + (high - low) * tables::kLegendreNodeHi[i];
+      sum += tables::kLegendreWeightHi[i] / std::sqrt(base + 2.0 * z * a * a);
+    }
+    return sum;
+  }
+
+  // log((live + dead)^d - dead^d)
+  double log_live_power(double live, double dead) const {
+    const double d = unit_.width, w = live / dead;
+    const double x = w < 1e-6 ? d * w : d * rough_log(1.0 + w);
+    const double part = x < 1e-6 ? rough_log(x) : (x > 30.0 ? x : rough_log(exp_double(x) - 1.0));
+    return d * rough_log(dead) + part;
+  }
+
   const UnitLaw& unit_;
   Inverse what_;
   bool ratio_;
@@ -130,8 +151,29 @@ InversionPoint make_point(const UnitLaw& unit, Inverse what, bool ratio, const R
   return p;
 }
 
-void check(std::size_t failed) {
-  if (failed > 0)
+// The integrals at all points. Where a first contour fails (laws of very different scales, where
+// the curvature at the saddle misleads) wider and narrower ones are tried.
+std::vector<Real> integrals(const UnitLaw& unit, Inverse what, bool ratio,
+                            std::vector<InversionPoint> points) {
+  std::vector<Real> out(points.size());
+  std::size_t failed =
+      kernels().invert(unit, what, ratio, points.data(), out.data(), points.size());
+  for (const double width : {0.15, 0.04, 0.01}) {
+    if (failed == 0) return out;
+    failed = 0;
+    for (std::size_t i = 0; i < points.size(); ++i) {
+      if (out[i].hi == out[i].hi) continue;
+      InversionPoint p = points[i];
+      p.width = ratio ? p.width * 10.0 * width : width;
+      if (!ratio && what != Inverse::sf) p.saddle = std::max(p.saddle, 1.0 / p.x.hi);
+      failed += kernels().invert(unit, what, ratio, &p, &out[i], 1);
+    }
+  }
+  return out;
+}
+
+void require(bool converged) {
+  if (!converged)
     throw ConvergenceError(
         "an inversion integral of the gain's distribution did not converge; "
         "the point is too close to an atom of the law");
@@ -160,11 +202,10 @@ void Distribution::pdf(const double* r, double* out, std::size_t n) const {
     points.push_back(make_point(*law_.unit, Inverse::density, law_.ratio, scaled * scaled));
     where.push_back(i);
   }
-  std::vector<Real> value(points.size());
-  check(kernels().invert(*law_.unit, Inverse::density, law_.ratio, points.data(), value.data(),
-                         points.size()));
+  const std::vector<Real> value = integrals(*law_.unit, Inverse::density, law_.ratio, points);
   const Real alive = exp(law_.log_alive);
   for (std::size_t j = 0; j < where.size(); ++j) {
+    require(value[j].hi == value[j].hi);
     const Real jacobian = Real(2.0 * r[where[j]]) / (law_.factor * law_.factor);
     out[where[j]] = std::max(0.0, to_double(value[j] * jacobian / alive));
   }
@@ -193,13 +234,21 @@ void Distribution::probability(const double* r, double* out, std::size_t n, bool
   }
   const Real alive = exp(law_.log_alive), one{1.0};
   for (int side = 0; side < 2; ++side) {
-    std::vector<Real> value(points[side].size());
-    check(kernels().invert(*law_.unit, side ? Inverse::sf : Inverse::cdf, law_.ratio,
-                           points[side].data(), value.data(), value.size()));
+    const Inverse what = side ? Inverse::sf : Inverse::cdf,
+                  other = side ? Inverse::cdf : Inverse::sf;
+    const std::vector<Real> value = integrals(*law_.unit, what, law_.ratio, points[side]);
     for (std::size_t j = 0; j < value.size(); ++j) {
-      const Real p = value[j] / alive;
-      out[where[side][j]] =
-          std::min(1.0, std::max(0.0, to_double(bool(side) == upper ? p : one - p)));
+      Real p = value[j] / alive;
+      if (p.hi != p.hi) {  // then neither side is small
+        const InversionPoint& at = points[side][j];
+        const Real x = law_.ratio ? at.beta : at.x;
+        const Real complement = integrals(*law_.unit, other, law_.ratio,
+                                          {make_point(*law_.unit, other, law_.ratio, x)})[0];
+        require(complement.hi == complement.hi);
+        p = one - complement / alive;
+      }
+      const Real result = bool(side) == upper ? p : one - p;
+      out[where[side][j]] = std::min(1.0, std::max(0.0, to_double(result)));
     }
   }
 }
@@ -216,12 +265,12 @@ void Distribution::ppf(const double* q, double* out, std::size_t n) const {
     active.push_back(i);
     // a normal quantile, roughly (Abramowitz-Stegun 26.2.23)
     const double tail = std::min(q[i], 1.0 - q[i]),
-                 t = std::sqrt(-2.0 * log_double(std::max(tail, 1e-300)));
+                 t = std::sqrt(-2.0 * rough_log(std::max(tail, 1e-300)));
     const double z = t - (2.515517 + t * (0.802853 + t * 0.010328)) /
                              (1.0 + t * (1.432788 + t * (0.189269 + t * 0.001308)));
     at[i] = law_.log_mean + (q[i] < 0.5 ? -z : z) * law_.log_sd;
-    if (lowest() > 0.0) lo[i] = log_double(lowest());
-    if (highest() < kInfinity) hi[i] = log_double(highest());
+    if (lowest() > 0.0) lo[i] = rough_log(lowest());
+    if (highest() < kInfinity) hi[i] = rough_log(highest());
     if (!(at[i] > lo[i] && at[i] < hi[i]))
       at[i] = 0.5 * (std::max(lo[i], law_.log_mean - 10.0) + std::min(hi[i], law_.log_mean + 10.0));
   }
@@ -241,7 +290,7 @@ void Distribution::ppf(const double* q, double* out, std::size_t n) const {
       const bool low_side = q[i] <= 0.5;
       const double have = low_side ? p[j] : upper[j], want = low_side ? q[i] : 1.0 - q[i];
       out[i] = r[j];
-      const double error = have > 0.0 ? log_double(have / want) : -700.0;
+      const double error = have > 0.0 ? log(Real(have) / Real(want)).hi : -700.0;
       const bool above = low_side ? error > 0.0 : error < 0.0;
       (above ? hi[i] : lo[i]) = at[i];
       const double slope = have > 0.0 ? f[j] * r[j] / have : 0.0;

@@ -20,8 +20,6 @@ namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
-double log_double(double x) { return log(Real(x)).hi; }
-
 // atan for x >= 0 to 1e-9, from correctly rounded operations only: steps of rules must not depend
 // on the machine's mathematical library.
 double arctangent(double x) {
@@ -34,7 +32,7 @@ double arctangent(double x) {
 
 // log |Gamma(c+iw)/Gamma(c)| by Stirling's leading terms.
 double log_gamma_decay(double c, double w) {
-  return 0.5 * (c - 0.5) * log_double(1.0 + (w / c) * (w / c)) - w * arctangent(w / c);
+  return 0.5 * (c - 0.5) * rough_log(1.0 + (w / c) * (w / c)) - w * arctangent(w / c);
 }
 
 // The largest step, a multiple of 1/256, whose aliasing error is below exp(-target): w solves
@@ -167,37 +165,58 @@ struct Rule {
 
 Real reciprocal(double n) { return n < 128.0 ? inverse_integer(int(n)) : Real(1.0) / Real(n); }
 
-Real log_factorial(int n) { return log_gamma(Real(n + 1.0)); }
+Real log_factorial(int n) {
+  if (n > 18) return log_gamma(Real(n + 1.0));
+  double product = 1.0;
+  for (int i = 2; i <= n; ++i) product *= i;
+  return n < 2 ? Real(0.0) : log(Real(product));
+}
 
-void fill_mellin(Rule& rule, MellinPlan plan, bool full) {
-  const auto weights = full ? kernels().full_mellin_weights : kernels().mellin_weights;
-  std::int64_t capacity = 512;
-  for (;;) {
-    rule.hi.resize(std::size_t(capacity));
-    rule.lo.resize(std::size_t(capacity));
-    const std::int64_t count = weights(rule.unit, plan, rule.hi.data(), rule.lo.data(), capacity);
-    if (count > 0) {
-      rule.hi.resize(std::size_t(count));
-      rule.lo.resize(std::size_t(count));
-      break;
-    }
-    if (count == kOverflow) {  // negative orders, small slopes: the weight lies further right
-      plan.reference += std::int64_t(std::ceil(200.0 / ((1.0 + std::abs(plan.p0)) * plan.h)));
-      continue;
-    }
-    capacity *= 4;
-    if (capacity > (std::int64_t(1) << 22))
-      throw ConvergenceError(
-          "the moment's integral needs more than 4 million nodes this close to the edge of its "
-          "domain; "
-          "use digits=20 or an order further from the edge");
-  }
+void set_rule(Rule& rule, const MellinPlan& plan) {
   MellinRule& m = rule.state.mellin;
   m.plan = plan;
   m.count = std::int64_t(rule.hi.size());
   m.hi = rule.hi.data();
   m.lo = rule.lo.data();
   m.log_constant = log(Real(plan.h)) + log_factorial(plan.m) + log_factorial(plan.k);
+}
+
+// The weights are proportional to exp(p0 v_reference): moves the reference by that many nodes so
+// that a sum of size exp(log_sum) becomes about 1.
+std::int64_t reference_shift(const MellinPlan& plan, double log_sum) {
+  return std::int64_t(std::ceil(-log_sum / (plan.p0 * plan.h)));
+}
+
+void fill_mellin(Rule& rule, MellinPlan plan, bool full) {
+  const auto weights = full ? kernels().full_mellin_weights : kernels().mellin_weights;
+  std::int64_t capacity = 512;
+  for (int attempt = 0; attempt < 64; ++attempt) {
+    rule.hi.resize(std::size_t(capacity));
+    rule.lo.resize(std::size_t(capacity));
+    const std::int64_t count = weights(rule.unit, plan, rule.hi.data(), rule.lo.data(), capacity);
+    if (count == kOverflow) {  // by how much is not known
+      plan.reference += reference_shift(plan, 400.0);
+      continue;
+    }
+    if (count == kTooSmall) {
+      capacity *= 4;
+      if (capacity > (std::int64_t(1) << 22)) break;
+      continue;
+    }
+    double sum = 0.0;
+    for (std::int64_t i = 0; i < count; ++i) sum += rule.hi[std::size_t(i)];
+    if (sum < 1e-200) {  // what underflowed may matter
+      plan.reference += reference_shift(plan, rough_log(sum));
+      continue;
+    }
+    rule.hi.resize(std::size_t(count));
+    rule.lo.resize(std::size_t(count));
+    set_rule(rule, plan);
+    return;
+  }
+  throw ConvergenceError(
+      "the moment's integral needs more than 4 million nodes this close to the edge of its domain; "
+      "use digits=20 or an order further from the edge");
 }
 
 }  // namespace
@@ -327,12 +346,12 @@ struct GainLaw::Impl {
     plan.drop_single = drop_single;
     plan.tail_exponent = law.atom ? (drop_single ? 0.5 : 0.3) : half + plan.k + low;
     if (!(plan.tail_exponent > 0.0)) plan.tail_exponent = 1e-3;
-    plan.all_decay = -log_double(2.0 * smallest_scale(r.unit)) + 2.0;
+    plan.all_decay = -rough_log(2.0 * smallest_scale(r.unit)) + 2.0;
     const double log_gamma_c = log_gamma(Real(c_low + 1.0)).hi;
-    const double largest = log_double(base.width + 2.0 * std::max(high, 0.0) + 2.0 * c_low);
+    const double largest = rough_log(base.width + 2.0 * std::max(high, 0.0) + 2.0 * c_low);
     const double left = (log_gamma_c - target - 2.0) / c_low - largest;
     plan.first = std::int64_t(std::floor(left / plan.h));
-    plan.reference = std::int64_t(std::floor((log_double(c_low) - largest) / plan.h));
+    plan.reference = std::int64_t(std::floor((rough_log(c_low) - largest) / plan.h));
     if (drop_single) attach_single(r);
     fill_mellin(r, plan, target > 50.0);
   }

@@ -16,9 +16,9 @@ CASES = {
     0.25: [2, 10, 64, 10**6],
     0.9: [1, 5, 64, 10**6],
     1.0 + 2.0**-40: [2, 64, 10**6],
-    2.0: [1, 3, 300, 10**6],
+    2.0: [1, 3, 64, 10**6],
     10.0: [2, 10, 64, 1024, 10**6],
-    -0.3: [1, 5, 300, 10**9],
+    -0.3: [1, 5, 64, 10**9],
 }
 
 
@@ -53,7 +53,7 @@ def main() -> None:
     beyond_the_edge(table)
     for slope, widths in CASES.items():
         for width in widths:
-            few = slope in (1e-8, 0.01, 10.0) and width in (1, 3, 10, 64, 10**6)
+            few = slope in (0.01, 10.0) and width in (1, 3, 10, 64, 10**6)
             run(
                 table,
                 [Config(slope, slope, width)],

@@ -35,7 +35,8 @@ class Row:
     @property
     def numbers(self) -> list[float]:
         """The numbers in the argument, exactly."""
-        return [float.fromhex(text) for text in self.argument.split()]
+        parts = self.argument.split()
+        return [float.fromhex(text) if "x" in text else float(text) for text in parts]
 
     @property
     def is_complex(self) -> bool:

@@ -59,9 +59,11 @@ inline void init_scales(const double* order, const LayerSpec* layers, double* ou
       const LawSpec chi{fan_in, 1.0, 1.0, 1.0, false, false};
       log_scale = log_scale - inputs.get(chi).log_scale(order[i], false);
     }
-    Real scale = exp(log_scale);
-    if (factor) scale = scale * square_root(Real(double(fan_out)) / Real(double(fan_in)));
-    out[i] = to_double(scale);
+    if (factor) {
+      const Real ratio = Real(double(fan_out)) / Real(double(fan_in));
+      log_scale = log_scale + scale_by(log(ratio), 0.5);
+    }
+    out[i] = exp_rounded(log_scale);
   }
 }
 

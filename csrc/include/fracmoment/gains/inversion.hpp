@@ -45,19 +45,16 @@ class Inversion {
     beta_ = beta;
     saddle_ = saddle;
     scale_ = width;
-    const Complex<V> at_saddle = transform(real_part_only(DD<V>(saddle)));
-    base_ = at_saddle.re;
+    const Complex<V> at = real_part_only(DD<V>(saddle));
+    base_ = live_transform(at).re;
+    if (unit_.dead.hi > 0.0) base_ = base_ + dead_transform(at).re;
     front_ = x * saddle + log(base_) * splat<V>(unit_.width);
-    const bool atom = unit_.dead.hi > 0.0;
-    subtract_dead_ = atom && what_ != Inverse::sf && !(ratio_ && what_ == Inverse::density);
-    log_dead_ratio_ =
-        atom ? (splat<V>(log(unit_.dead)) - log(base_)) * splat<V>(unit_.width) : DD<V>{};
     V h = ratio_ ? splat<V>(0.25) : select(width < 0.3, width * 0.6, splat<V>(0.18));
     DD<V> sum = scale_by(integrand(V{}), splat<V>(0.5));
     sum = sum + march(h, h, sum);
     DD<V> result = sum * h;
     converged = MaskOf<V>{};
-    for (int level = 0; level < 8 && !all(converged); ++level) {
+    for (int level = 0; level < 6 && !all(converged); ++level) {
       const V half = h * 0.5;
       const DD<V> finer_sum = sum + march(half, h, sum);
       const DD<V> finer = finer_sum * half;
@@ -80,7 +77,7 @@ class Inversion {
     V u = first;
     MaskOf<V> done{};
     V small_run{};
-    for (int i = 0; i < 4000 && !all(done); ++i) {
+    for (int i = 0; i < 2000 && !all(done); ++i) {
       const DD<V> term = integrand(u);
       sum = select(done, sum, sum + term);
       const MaskOf<V> tiny = abs(term.hi) <= abs(so_far.hi + sum.hi) * 1e-22;
@@ -91,8 +88,8 @@ class Inversion {
     return sum;
   }
 
-  // E (1 + 2z(b - beta))^(-1/2)
-  FRACMOMENT_INLINE Complex<V> transform(const Complex<V>& z) const {
+  // E (1 + 2z(b - beta))^(-1/2) over live units
+  FRACMOMENT_INLINE Complex<V> live_transform(const Complex<V>& z) const {
     const Complex<V> one = real_part_only(DD<V>(splat<V>(1.0)));
     const Complex<V> two_z = z * DD<V>(splat<V>(2.0));
     const Complex<V> base = one - two_z * beta_;
@@ -100,8 +97,6 @@ class Inversion {
     for (int i = 0; i < unit_.points; ++i)
       sum = sum +
             one / square_root(base + two_z * splat<V>(unit_.point[i])) * splat<V>(unit_.weight[i]);
-    if (unit_.dead.hi > 0.0)
-      sum = sum + (ratio_ ? one / square_root(base) : one) * splat<V>(unit_.dead);
     if (unit_.uniform) {
       const Complex<V> root = square_root(two_z);
       const Complex<V> ends = arc(root, base, unit_.upper) - arc(root, base, unit_.lower);
@@ -112,6 +107,28 @@ class Inversion {
       sum = sum + select(zero, real_part_only(splat<V>(unit_.uniform_weight)), part);
     }
     return sum;
+  }
+  // and over dead ones
+  FRACMOMENT_INLINE Complex<V> dead_transform(const Complex<V>& z) const {
+    const Complex<V> one = real_part_only(DD<V>(splat<V>(1.0)));
+    const Complex<V> value =
+        ratio_ ? one / square_root(one - z * scale_by(beta_, splat<V>(2.0))) : one;
+    return value * splat<V>(unit_.dead);
+  }
+  // L^d - dead^d over L(zeta)^d: where the live part is tiny, dead^d times the series of
+  // (1+w)^d - 1, w = live/dead
+  FRACMOMENT_INLINE Complex<V> live_power(const Complex<V>& live, const Complex<V>& dead) const {
+    const DD<V> d(splat<V>(unit_.width)), one(splat<V>(1.0));
+    const Complex<V> whole = exp(log(over_base(live + dead)) * d);
+    const Complex<V> gone = exp(log(over_base(dead)) * d);
+    const Complex<V> w = live / dead;
+    const DD<V> size = (w.re * w.re + w.im * w.im) * (d * d);
+    const Complex<V> x = w * (real_part_only(one) - w * DD<V>(splat<V>(0.5))) * d;
+    const Complex<V> series = x * (real_part_only(one) + x * DD<V>(splat<V>(0.5)));
+    return select(size.hi < 1e-16, gone * series, whole - gone);
+  }
+  FRACMOMENT_INLINE Complex<V> over_base(const Complex<V>& a) const {
+    return {a.re / base_, a.im / base_};
   }
   // log(A sqrt(2z) + sqrt(base + 2z A^2))
   FRACMOMENT_INLINE Complex<V> arc(const Complex<V>& root, const Complex<V>& base,
@@ -155,24 +172,18 @@ class Inversion {
       z = {zeta - a * square, scale_by(a * u, splat<V>(2.0))};
       speed = Complex<V>{a, a * u} * DD<V>(splat<V>(2.0));
     }
-    const Complex<V> L = transform(z);
-    const Complex<V> log_ratio = log(Complex<V>{L.re / base_, L.im / base_});
-    const Complex<V> shift = Complex<V>{z.re - zeta, z.im} * x_;
-    const double d = unit_.width;
+    const bool atom = unit_.dead.hi > 0.0;
+    const Complex<V> live = live_transform(z);
+    const Complex<V> dead = atom ? dead_transform(z) : Complex<V>{};
+    const Complex<V> L = live + dead;
+    const DD<V> d(splat<V>(unit_.width));
     Complex<V> value;
     if (what_ == Inverse::density && ratio_) {
-      value = exp(log_ratio * DD<V>(splat<V>(d))) * cubed(z) / L * DD<V>(splat<V>(d));
+      value = exp(log(over_base(L)) * d) * cubed(z) / L * d;
     } else {
-      value = exp(shift + log_ratio * DD<V>(splat<V>(d)));
-      if (subtract_dead_) {  // the part without a live unit
-        Complex<V> dead = shift + log_dead_ratio_;
-        if (ratio_) {
-          const Complex<V> base =
-              real_part_only(DD<V>(splat<V>(1.0))) - z * scale_by(beta_, splat<V>(2.0));
-          dead = dead - log(base) * DD<V>(splat<V>(0.5 * d));
-        }
-        value = value - exp(dead);
-      }
+      const Complex<V> shift = Complex<V>{z.re - zeta, z.im} * x_;
+      value = atom && what_ != Inverse::sf ? live_power(live, dead) : exp(log(over_base(L)) * d);
+      value = value * exp(shift);
       if (what_ != Inverse::density) value = value / z;
     }
     const DD<V> r = (value * speed).re;
@@ -182,12 +193,11 @@ class Inversion {
   const UnitLaw& unit_;
   Inverse what_;
   bool ratio_;
-  DD<V> x_{}, beta_{}, base_{}, front_{}, log_dead_ratio_{};
-  bool subtract_dead_ = false;
+  DD<V> x_{}, beta_{}, base_{}, front_{};
   V saddle_{}, scale_{};
 };
 
-// The integrals at n points; returns how many did not converge.
+// The integrals at n points, NaN where they did not converge; returns how many did not.
 template <class V>
 std::size_t invert(const UnitLaw& unit, Inverse what, bool ratio, const InversionPoint* points,
                    Real* out, std::size_t n) {
@@ -209,8 +219,10 @@ std::size_t invert(const UnitLaw& unit, Inverse what, bool ratio, const Inversio
     MaskOf<V> converged;
     const DD<V> value = inversion.evaluate(x, beta, saddle, width, converged);
     for (int i = 0; i < W && start + std::size_t(i) < n; ++i) {
-      out[start + std::size_t(i)] = {lane(value.hi, i), lane(value.lo, i)};
-      failed += lane_mask(converged, i) ? 0 : 1;
+      const bool good = lane_mask(converged, i);
+      out[start + std::size_t(i)] =
+          good ? Real(lane(value.hi, i), lane(value.lo, i)) : Real(__builtin_nan(""));
+      failed += good ? 0 : 1;
     }
   }
   return failed;

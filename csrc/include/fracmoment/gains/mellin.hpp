@@ -139,14 +139,13 @@ class MellinKernel {
     const int m = plan_.m;
     DD<V> root[kVectors], low[kVectors][kMaxDerivative + 1];
     for (int i = 0; i < kVectors; ++i) root[i] = square_root(scale_by(t[i], splat<V>(2.0)));
-    for (int i = 0; i < kVectors; ++i) uniform_.end(root[i], law_.upper, r[i].u);
-    for (int i = 0; i < kVectors; ++i) uniform_.end(root[i], law_.lower, low[i]);
+    for (int i = 0; i < kVectors; ++i)
+      uniform_.end(root[i], law_.upper, pow2(node[i].down), r[i].u);
+    for (int i = 0; i < kVectors; ++i)
+      uniform_.end(root[i], law_.lower, pow2(node[i].down), low[i]);
     for (int i = 0; i < kVectors; ++i) {
       const DD<V> density = uniform_.density(root[i]);
-      const V up = pow2(node[i].down);
-      V factor = splat<V>(1.0);
-      for (int j = 0; j <= m; ++j, factor = factor * up)
-        r[i].u[j] = scale_by((r[i].u[j] - low[i][j]) * density, factor);
+      for (int j = 0; j <= m; ++j) r[i].u[j] = (r[i].u[j] - low[i][j]) * density;
       // 1 - E sqrt(y): for small t, where the difference of the two cancels, a series in t serves
       const DD<V> gap = splat<V>(law_.uniform_weight) - r[i].u[0];
       r[i].below_one = select(t[i].hi < 1e-3, uniform_gap(t[i]), gap);
@@ -239,15 +238,15 @@ class MellinStop {
   MellinStop(const UnitLaw& law, const MellinPlan& plan) : plan_(plan), atom_(law.dead.hi > 0.0) {
     // P_mk <= (d/2+k)_m/m! P_0k, the certain bound on what is to come
     for (int i = 0; i < plan.m; ++i)
-      log_bound_ += log(Real((0.5 * law.width + plan.k + i) / (i + 1.0))).hi;
-    log_tail_ = plan.tail_exponent < 1.0 ? log(Real(plan.tail_exponent)).hi : 0.0;
+      log_bound_ += rough_log((0.5 * law.width + plan.k + i) / (i + 1.0));
+    log_tail_ = plan.tail_exponent < 1.0 ? rough_log(plan.tail_exponent) : 0.0;
   }
   // v of the last node of the group, log P_0k there, the weights of the group's first and last node
   bool operator()(double v, double log_raised, double first, double last, double sum) const {
     if (!(sum > 0.0)) return false;
     const double from_reference = v - double(plan_.reference) * plan_.h;
     const double margin = plan_.reach * abs(from_reference) - log_tail_;
-    const double log_sum = log(Real(sum)).hi;
+    const double log_sum = rough_log(sum);
     // where negative orders may still bring the weights of smaller scales up
     const double ahead = plan_.p0 < 0.0 && v < plan_.all_decay
                              ? (plan_.reach - plan_.p0) * (plan_.all_decay - v)
@@ -257,7 +256,7 @@ class MellinStop {
       return true;
     // once all scales have decayed the weights themselves tell
     if (v <= plan_.all_decay || last > first) return false;
-    return last <= 0.0 || log(Real(last)).hi + margin < log_sum - 52.0;
+    return last <= 0.0 || rough_log(last) + margin < log_sum - 52.0;
   }
 
  private:
@@ -298,10 +297,10 @@ std::int64_t mellin_weights(const UnitLaw& law, const MellinPlan& plan, double* 
       plan.drop_single ? log(law.dead) * (law.width - 1.0) + log(Real(law.width)) : Real(0.0);
   // t = e^v: from group to group by one factor, within a group by another, whatever the lanes
   DD<V> within[kGroup / W];
-  for (int i = 0; i < kGroup; ++i) {
-    const Real e = exp(Real(i * plan.h));
-    set_lane(within[i / W].hi, i % W, e.hi);
-    set_lane(within[i / W].lo, i % W, e.lo);
+  for (int i = 0; i < kGroup / W; ++i) {
+    V offset{};
+    for (int j = 0; j < W; ++j) set_lane(offset, j, (i * W + j) * plan.h);
+    within[i] = exp(DD<V>(offset));
   }
   const Real next = exp(Real(kGroup * plan.h));
   Real group_t = exp(Real(double(plan.first) * plan.h));
@@ -328,7 +327,7 @@ std::int64_t mellin_weights(const UnitLaw& law, const MellinPlan& plan, double* 
       const int last = int(group - start) + kGroup - 1;
       const MellinNode<V>& end = node[last / W];
       const double log_raised =
-          lane(end.log_power.hi, last % W) + log(Real(lane(end.raised.hi, last % W))).hi;
+          lane(end.log_power.hi, last % W) + rough_log(lane(end.raised.hi, last % W));
       if (stop(double(plan.first + start + last) * plan.h, log_raised, hi[group],
                hi[group + kGroup - 1], sum))
         return group + kGroup;

@@ -55,9 +55,9 @@ class UniformMoments {
     terms_ = int(52.0 / -(2.0 * log_estimate(threshold_))) + 2;
     if (terms_ > 120 - m) terms_ = 120 - m;
   }
-  // F_j at the end `slope`, j = 0..m; root = sqrt(2t).
-  FRACMOMENT_INLINE void end(const DD<V>& root, const Real& slope, DD<V>* f) const {
-    integrals(splat<V>(slope) * root, f);
+  // F_j up^j at the end `slope`, j = 0..m; root = sqrt(2t), up a power of two about 1/(2t).
+  FRACMOMENT_INLINE void end(const DD<V>& root, const Real& slope, V up, DD<V>* f) const {
+    integrals(splat<V>(slope) * root, up, f);
   }
   FRACMOMENT_INLINE DD<V> density(const DD<V>& root) const {
     return splat<V>(law_.uniform_weight) / (splat<V>(law_.upper - law_.lower) * root);
@@ -66,7 +66,7 @@ class UniformMoments {
  private:
   static double log_estimate(double x) { return log(Real(x)).hi; }
 
-  FRACMOMENT_INLINE void integrals(const DD<V>& x, DD<V>* f) const {
+  FRACMOMENT_INLINE void integrals(const DD<V>& x, V up, DD<V>* f) const {
     const DD<V> square = x * x, s_inverse = inverse_root(square);
     const DD<V> tau = x * s_inverse, q = tau * tau;
     const MaskOf<V> small = abs(tau.hi) < threshold_;
@@ -76,8 +76,9 @@ class UniformMoments {
         s = s * q + splat<V>(table_entry(tables::kInverseOddHi, tables::kInverseOddLo, i));
         if (i <= m_) f[i] = s;
       }
+      const DD<V> scaled = scale_by(q, up);
       DD<V> power = tau;
-      for (int j = 0; j <= m_; ++j, power = power * q) f[j] = f[j] * power;
+      for (int j = 0; j <= m_; ++j, power = power * scaled) f[j] = f[j] * power;
     }
     if (all(small)) return;
     const MaskOf<V> negative = x.hi < 0.0;
@@ -85,8 +86,9 @@ class UniformMoments {
     DD<V> g = log(ax + (square + splat<V>(1.0)) * s_inverse);
     g = select(negative, -g, g);
     DD<V> power = tau;
-    for (int j = 0; j <= m_; ++j) {
-      f[j] = select(small, f[j], g);
+    V factor = splat<V>(1.0);
+    for (int j = 0; j <= m_; ++j, factor = factor * up) {
+      f[j] = select(small, f[j], scale_by(g, factor));
       if (j == m_) break;
       g = g - power * splat<V>(table_entry(tables::kInverseOddHi, tables::kInverseOddLo, j));
       power = power * q;

@@ -24,6 +24,17 @@ inline Real log_two() { return constant(0); }
 inline Real half_log_two_pi() { return constant(1); }
 inline Real pi() { return constant(2); }
 
+// log x in double arithmetic to 1e-12, for choices of steps and ranges: from correctly rounded
+// operations alone, so that they are the same on every machine.
+inline double rough_log(double x) {
+  const std::int64_t b = bits(x), e = ((b >> 52) & 2047) - 1023;
+  const double m = from_bits((b & 0xFFFFFFFFFFFFFLL) | 0x3FF0000000000000LL);
+  const double s = (m - 1.4142135623730951) / (m + 1.4142135623730951), q = s * s;
+  double sum = 0.0;
+  for (int n = 15; n >= 1; n -= 2) sum = sum * q + 1.0 / n;
+  return 2.0 * s * sum + 0.6931471805599453 * (double(e) + 0.5);
+}
+
 // x * 2^k for any k with a normal result; beyond, 0 or infinity as rounding demands.
 template <class V>
 FRACMOMENT_INLINE V ldexp_wide(V x, IntOf<V> k) {
