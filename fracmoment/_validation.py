@@ -229,6 +229,18 @@ def canonical(name: str, value: Any) -> float | Fraction | FloatArray | ObjectAr
     return result
 
 
+def slope(name: str, value: Any) -> Any:
+    """Return the slope of an activation's negative side as `canonical` does.
+
+    Only its square matters, and squares outside 1e-200 to 1e200 would leave the range of doubles.
+    """
+    result = canonical(name, value)
+    size = np.abs(np.asarray(result, dtype=np.float64))
+    good = (size == 0.0) | ((size >= 1e-100) & (size <= 1e100))
+    require(name, np.asarray(value), good, "0 or of magnitude 1e-100 to 1e100")
+    return result
+
+
 def _plain_array(name: str, value: Any) -> Any:
     """Return ``value`` as an array of a kind that can hold real parameters."""
     try:

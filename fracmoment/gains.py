@@ -583,8 +583,16 @@ class Gain:
         if _validation.flag("given_alive", given_alive):
             return _plain(self._on_values("ppf", points))
         dead, alive = self.prob_zero(), self._prob_alive()
+        # 1 - q is exact for q >= 1/2: quantiles of the upper half come from the tail's probability.
         inner = np.clip((points - dead) / alive, 0.0, 1.0)
-        return _plain(np.where(points > dead, self._on_values("ppf", inner), 0.0))
+        tail = np.clip((1.0 - points) / alive, 0.0, 1.0)
+        upper = points >= 0.5
+        quantiles = np.where(
+            upper,
+            self._on_values("isf", np.where(upper, tail, 0.5)),
+            self._on_values("ppf", np.where(upper, 0.5, inner)),
+        )
+        return _plain(np.where(points > dead, quantiles, 0.0))
 
     def _points(self, r: Any) -> tuple[FloatArray, Any]:
         points = np.asarray(_validation.floats("r", r))
@@ -638,9 +646,10 @@ class Gain:
         Returns
         -------
         float or ndarray
-            0.0 where the drift E[log(sigma R) | R > 0] is not negative, inf where sigma R <= 1
-            almost surely. The inverse of `scale` wherever the drift at the scale is negative: an
-            atom at 0 can make the unconditional scale of a low order so large that it is not.
+            The inverse of `scale`. 0.0 where there is none because the drift is not negative, inf
+            where sigma R <= 1 almost surely. With an atom at 0 the layer may die, the
+            unconditional drift is -inf and there is a root for every sigma; where it lies below
+            1e-9 (large sigma, wide layers) the answer is 0.0.
 
         Examples
         --------

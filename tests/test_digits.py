@@ -412,6 +412,6 @@ def test_what_cannot_be_computed_is_an_error():
         with pytest.raises(ValueError, match="outside"):
             evaluate(*arguments)
     with pytest.raises(ValueError, match="digits"):
-        evaluate("moment", 5, 0, 0, 1, 1001)
+        evaluate("moment", 5, 0, 0, 1, 1101)
     with pytest.raises(ValueError, match="rational"):
         _core.digits_evaluate("moment", 5, "0", "x", "1", False, False, False, "1", 20)

@@ -351,7 +351,13 @@ def test_tail_index_cases():
     assert g.tail_index(1e3) == 0.0
     orthogonal = fm.Gain("leaky_relu", 16, weights="orthogonal")
     assert orthogonal.tail_index([0.5, 1.0, 100.0]).tolist() == [math.inf, math.inf, 0.0]
-    assert fm.Gain("relu", 2).tail_index(100.0) == 0.0
+    # With an atom there is a root whatever the scale; far above the drift's zero it is negligible.
+    narrow = fm.Gain("relu", 2)
+    assert narrow.moment(narrow.tail_index(100.0)) * 100.0 ** narrow.tail_index(
+        100.0
+    ) == pytest.approx(1.0, rel=1e-13)
+    assert narrow.tail_index(narrow.scale(0.01)) == pytest.approx(0.01, rel=1e-12)
+    assert fm.Gain("relu", 64).tail_index(100.0) == 0.0
 
 
 # ---------------------------------------------------------------- random variates

@@ -176,6 +176,7 @@ void bind_law(py::module_& module) {
       .def("cdf", at<&GainLaw::cdf>, py::arg("r"))
       .def("sf", at<&GainLaw::sf>, py::arg("r"))
       .def("ppf", at<&GainLaw::ppf>, py::arg("q"))
+      .def("isf", at<&GainLaw::isf>, py::arg("q"))
       .def("tail_indices", at<&GainLaw::tail_indices>, py::arg("sigma"));
 }
 

@@ -211,28 +211,26 @@ void Distribution::pdf(const double* r, double* out, std::size_t n) const {
   }
 }
 
-void Distribution::probability(const double* r, double* out, std::size_t n, bool upper) const {
+std::vector<Real> Distribution::probability(const std::vector<Real>& scaled, bool upper) const {
+  std::vector<Real> out(scaled.size());
   std::vector<InversionPoint> points[2];
   std::vector<std::size_t> where[2];
-  const double low = lowest(), high = highest(), middle = exp_double(law_.log_mean);
-  for (std::size_t i = 0; i < n; ++i) {
-    if (!(r[i] > low && r[i] > 1e-60)) {
-      out[i] = upper ? 1.0 : 0.0;
-    } else if (!(r[i] < high && r[i] < 1e60)) {
-      out[i] = upper ? 0.0 : 1.0;
+  const double factor = law_.factor.hi, low = lowest() / factor, high = highest() / factor;
+  const double middle = exp_double(law_.log_mean) / factor;
+  const Real alive = exp(law_.log_alive), one{1.0}, zero{0.0};
+  for (std::size_t i = 0; i < scaled.size(); ++i) {
+    const double r = scaled[i].hi;
+    if (!(r > low && r > 1e-60)) {
+      out[i] = upper ? one : zero;
+    } else if (!(r < high && r < 1e60) || (!law_.ratio && vanishes(r * r, law_.unit->width))) {
+      out[i] = upper ? zero : one;
     } else {
-      const int side = r[i] > middle ? 1 : 0;
-      const Real scaled = Real(r[i]) / law_.factor;
-      if (!law_.ratio && vanishes(scaled.hi * scaled.hi, law_.unit->width)) {
-        out[i] = upper ? 0.0 : 1.0;
-        continue;
-      }
-      points[side].push_back(
-          make_point(*law_.unit, side ? Inverse::sf : Inverse::cdf, law_.ratio, scaled * scaled));
+      const int side = r > middle ? 1 : 0;
+      points[side].push_back(make_point(*law_.unit, side ? Inverse::sf : Inverse::cdf, law_.ratio,
+                                        scaled[i] * scaled[i]));
       where[side].push_back(i);
     }
   }
-  const Real alive = exp(law_.log_alive), one{1.0};
   for (int side = 0; side < 2; ++side) {
     const Inverse what = side ? Inverse::sf : Inverse::cdf,
                   other = side ? Inverse::cdf : Inverse::sf;
@@ -247,19 +245,41 @@ void Distribution::probability(const double* r, double* out, std::size_t n, bool
         require(complement.hi == complement.hi);
         p = one - complement / alive;
       }
-      const Real result = bool(side) == upper ? p : one - p;
-      out[where[side][j]] = std::min(1.0, std::max(0.0, to_double(result)));
+      out[where[side][j]] = bool(side) == upper ? p : one - p;
     }
   }
+  return out;
+}
+
+namespace {
+
+std::vector<Real> divided(const double* r, std::size_t n, const Real& factor) {
+  std::vector<Real> scaled(n);
+  for (std::size_t i = 0; i < n; ++i)
+    scaled[i] = r[i] < kInfinity ? Real(r[i]) / factor : Real(kInfinity);
+  return scaled;
+}
+
+void rounded(const std::vector<Real>& p, double* out) {
+  for (std::size_t i = 0; i < p.size(); ++i) out[i] = std::min(1.0, std::max(0.0, to_double(p[i])));
+}
+
+}  // namespace
+
+void Distribution::cdf(const double* r, double* out, std::size_t n) const {
+  rounded(probability(divided(r, n, law_.factor), false), out);
+}
+void Distribution::sf(const double* r, double* out, std::size_t n) const {
+  rounded(probability(divided(r, n, law_.factor), true), out);
 }
 
 // Newton's method for log F (or log of the survival function) in log r, kept inside a bracket.
-void Distribution::ppf(const double* q, double* out, std::size_t n) const {
+void Distribution::quantile(const double* q, double* out, std::size_t n, bool upper_tail) const {
   std::vector<std::size_t> active;
   std::vector<double> lo(n, -400.0), hi(n, 400.0), at(n);
   for (std::size_t i = 0; i < n; ++i) {
     if (q[i] <= 0.0 || q[i] >= 1.0) {
-      out[i] = q[i] <= 0.0 ? lowest() : highest();
+      out[i] = (q[i] <= 0.0) != upper_tail ? lowest() : highest();
       continue;
     }
     active.push_back(i);
@@ -268,7 +288,7 @@ void Distribution::ppf(const double* q, double* out, std::size_t n) const {
                  t = std::sqrt(-2.0 * rough_log(std::max(tail, 1e-300)));
     const double z = t - (2.515517 + t * (0.802853 + t * 0.010328)) /
                              (1.0 + t * (1.432788 + t * (0.189269 + t * 0.001308)));
-    at[i] = law_.log_mean + (q[i] < 0.5 ? -z : z) * law_.log_sd;
+    at[i] = law_.log_mean + ((q[i] < 0.5) != upper_tail ? -z : z) * law_.log_sd;
     if (lowest() > 0.0) lo[i] = rough_log(lowest());
     if (highest() < kInfinity) hi[i] = rough_log(highest());
     if (!(at[i] > lo[i] && at[i] < hi[i]))
@@ -287,8 +307,8 @@ void Distribution::ppf(const double* q, double* out, std::size_t n) const {
     std::vector<std::size_t> next;
     for (std::size_t j = 0; j < active.size(); ++j) {
       const std::size_t i = active[j];
-      const bool low_side = q[i] <= 0.5;
-      const double have = low_side ? p[j] : upper[j], want = low_side ? q[i] : 1.0 - q[i];
+      const bool low_side = (q[i] <= 0.5) != upper_tail;
+      const double have = low_side ? p[j] : upper[j], want = std::min(q[i], 1.0 - q[i]);
       out[i] = r[j];
       const double error = have > 0.0 ? log(Real(have) / Real(want)).hi : -700.0;
       const bool above = low_side ? error > 0.0 : error < 0.0;
@@ -317,23 +337,34 @@ void Distribution::ppf(const double* q, double* out, std::size_t n) const {
 }
 
 // E |Z|^3 = 3 int_0^inf t^2 (P(Z > t) + P(Z < -t)) dt, Z = log R - E log R, by the trapezoidal rule
-// in w, t = sd exp(w - exp(-w)), which decays doubly exponentially on the left.
+// in w, t = sd exp(w - exp(-w)), which decays doubly exponentially on the left; halved until it
+// settles.
 double Distribution::log_abs_third() const {
-  const double h = 1.0 / 16.0;
-  std::vector<double> t, weight, above, below;
-  for (int i = -64; i <= 96; ++i) {
-    const double w = i * h, e = exp_double(-w), value = law_.log_sd * exp_double(w - e);
-    t.push_back(value);
-    weight.push_back(3.0 * value * value * value * (1.0 + e) * h);
-    above.push_back(exp_double(std::min(law_.log_mean + value, 130.0)));
-    below.push_back(exp_double(std::max(law_.log_mean - value, -130.0)));
+  const Real start = law_.precise_log_mean - log(law_.factor);
+  const auto total = [&](double first, double h) {
+    std::vector<Real> above, below;
+    std::vector<double> weight;
+    for (double w = first; w <= 6.0; w += h) {
+      const double e = exp_double(-w), t = law_.log_sd * exp_double(w - e);
+      weight.push_back(3.0 * t * t * t * (1.0 + e));
+      above.push_back(exp(start + std::min(t, 130.0)));
+      below.push_back(exp(start - Real(std::min(t, 130.0))));
+    }
+    const std::vector<Real> upper = probability(above, true), lower = probability(below, false);
+    Real sum{0.0};
+    for (std::size_t i = 0; i < weight.size(); ++i) sum = sum + (upper[i] + lower[i]) * weight[i];
+    return sum;
+  };
+  double h = 1.0 / 16.0;
+  Real sum = total(-4.0, h);
+  for (int level = 0; level < 5; ++level) {
+    const Real finer = sum + total(-4.0 + 0.5 * h, h);
+    const double change = std::abs(to_double(finer) * 0.5 - to_double(sum));
+    sum = finer;
+    h *= 0.5;
+    if (change < 3e-14 * std::abs(to_double(sum)) * 0.5) break;
   }
-  std::vector<double> upper(t.size()), lower(t.size());
-  sf(above.data(), upper.data(), t.size());
-  cdf(below.data(), lower.data(), t.size());
-  Real sum{0.0};
-  for (std::size_t i = 0; i < t.size(); ++i) sum = sum + Real(weight[i] * (upper[i] + lower[i]));
-  return to_double(sum);
+  return to_double(sum * h);
 }
 
 }  // namespace fracmoment

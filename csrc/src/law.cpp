@@ -18,6 +18,7 @@
 namespace fracmoment {
 namespace {
 
+constexpr int kPreciseLevel = 4;
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 // atan for x >= 0 to 1e-9, from correctly rounded operations only: steps of rules must not depend
@@ -288,7 +289,8 @@ struct GainLaw::Impl {
     return {double(key), key + 1.0};
   }
 
-  // Level 0 serves real orders; level j > 0 complex ones with |Im order| <= 2^j.
+  // Level 0 serves real orders; level j > 0 complex ones with |Im order| <= 2^j, and real ones with
+  // accuracy to spare.
   const Rule& rule(int key, int level = 0) const {
     std::lock_guard<std::mutex> lock(guard);
     std::unique_ptr<Rule>& slot = rules[{key, level}];
@@ -658,14 +660,15 @@ Real GainLaw::log_moment(double order, bool given_alive) const {
   return -(log_scale(order, given_alive) * order);
 }
 
-Real GainLaw::log_scale(double order, bool given_alive) const {
+Real GainLaw::log_scale(double order, bool given_alive, bool precise) const {
   // below this the two leading cumulants are the whole: the next is s^2 kappa_3/6
   if (order == 0.0) return -impl_->log_mean();
   if (std::abs(order) < 1e-10 && (given_alive || !impl_->law.atom)) {
     const Cumulants kappa = impl_->cumulants(2);
     return -(kappa[1] + kappa[2] * (0.5 * order));
   }
-  const Rule& r = impl_->rule(impl_->bucket(order));
+  const bool integral = impl_->law.kind == LawKind::mellin;
+  const Rule& r = impl_->rule(impl_->bucket(order), precise && integral ? kPreciseLevel : 0);
   Real log, factor;
   kernels().log_forms(r.state, &order, &log, &factor, 1);
   return impl_->log_scale_from(r, order, log, factor, given_alive);
@@ -732,7 +735,7 @@ void GainLaw::tail_indices(const double* sigma, double* out, std::size_t n) cons
       continue;
     }
     // log E(sigma R)^s / s increases from the drift (or from -infinity with an atom) through 0
-    const auto value = [&](double s) { return to_double(log_sigma - log_scale(s, false)); };
+    const auto value = [&](double s) { return to_double(log_sigma - log_scale(s, false, true)); };
     double lo = 0.0, flo = to_double(log_sigma + log_mean), hi = 1.0, fhi = value(hi);
     while (fhi < 0.0 && hi < 1e9) {
       lo = hi;
@@ -769,7 +772,7 @@ double GainLaw::log_cumulant(int n) const { return to_double(impl_->cumulants(n)
 Distribution GainLaw::Impl::distribution() const {
   const Cumulants kappa = cumulants(2);
   return Distribution({&law.unit, law.factor, log_alive, base.ratio, law.atom, law.through_zero,
-                       kappa[1].hi, std::sqrt(std::max(kappa[2].hi, 1e-300))});
+                       kappa[1].hi, std::sqrt(std::max(kappa[2].hi, 1e-300)), kappa[1]});
 }
 
 void GainLaw::pdf(const double* r, double* out, std::size_t n) const {
@@ -782,7 +785,10 @@ void GainLaw::sf(const double* r, double* out, std::size_t n) const {
   impl_->distribution().sf(r, out, n);
 }
 void GainLaw::ppf(const double* q, double* out, std::size_t n) const {
-  impl_->distribution().ppf(q, out, n);
+  impl_->distribution().quantile(q, out, n, false);
+}
+void GainLaw::isf(const double* q, double* out, std::size_t n) const {
+  impl_->distribution().quantile(q, out, n, true);
 }
 double GainLaw::log_abs_third() const { return impl_->distribution().log_abs_third(); }
 

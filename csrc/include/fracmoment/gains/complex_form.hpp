@@ -103,9 +103,9 @@ FRACMOMENT_INLINE ComplexForm<V> complex_mellin(const LawState& law, V re, V im)
   return r;
 }
 
-// E b^p Gamma(1/2+p) 2^p/sqrt(pi) of one live unit.
+// E b^p of one unit, times the chi moment unless the ratio law does without.
 template <class V>
-FRACMOMENT_INLINE Complex<V> complex_single(const UnitLaw& unit, V re, V im) {
+FRACMOMENT_INLINE Complex<V> complex_single(const UnitLaw& unit, V re, V im, bool with_chi) {
   const auto power = [&](const Real& log_base, V a, V b) {
     return exp(Complex<V>{splat<V>(log_base) * a, splat<V>(log_base) * b});
   };
@@ -126,6 +126,7 @@ FRACMOMENT_INLINE Complex<V> complex_single(const UnitLaw& unit, V re, V im) {
     }
     slopes = slopes + ends / next * splat<V>(unit.uniform_weight / (unit.upper - unit.lower));
   }
+  if (!with_chi) return slopes;
   const ComplexGamma<V> g = gamma_parts(half_sum<V>(1.0, re, im));
   return slopes * exp(g.log) / g.shift * splat<V>(constant(3)) * power(constant(4), re, im);
 }
@@ -142,14 +143,16 @@ FRACMOMENT_INLINE Complex<V> complex_moment(const LawState& law, V re, V im) {
     r = complex_mellin(law, re, im);
   }
   Complex<V> value = exp(r.log) * r.factor;
-  const bool divide = law.ratio && (law.kind == LawKind::mixture || law.single != nullptr);
+  const bool lone = law.kind == LawKind::none && law.ratio;
+  const bool divide = law.ratio && !lone && (law.kind == LawKind::mixture || law.single != nullptr);
   Complex<V> chi = real_part_only(one);
   if (divide) {
     const ComplexForm<V> c = complex_chi(law, re, im);
     chi = exp(c.log) * c.factor;
   }
   if (law.single != nullptr) {
-    value = value + complex_single(*law.single, re, im) * exp(splat<V>(law.log_single)) / chi;
+    value =
+        value + complex_single(*law.single, re, im, !lone) * exp(splat<V>(law.log_single)) / chi;
   } else if (divide) {
     value = value / chi;
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <vector>
 
 #include "fracmoment/gains/inversion.hpp"
 
@@ -16,17 +17,20 @@ class Distribution {
     Real log_alive{0.0};
     bool ratio = false, atom = false, through_zero = false;
     double log_mean = 0.0, log_sd = 1.0;  // of R given R > 0
+    Real precise_log_mean{0.0};
   };
   explicit Distribution(const Law& law) : law_(law) {}
 
   void pdf(const double* r, double* out, std::size_t n) const;
-  void cdf(const double* r, double* out, std::size_t n) const { probability(r, out, n, false); }
-  void sf(const double* r, double* out, std::size_t n) const { probability(r, out, n, true); }
-  void ppf(const double* q, double* out, std::size_t n) const;
+  void cdf(const double* r, double* out, std::size_t n) const;
+  void sf(const double* r, double* out, std::size_t n) const;
+  // where the distribution function (or the survival function, if upper) is q
+  void quantile(const double* q, double* out, std::size_t n, bool upper) const;
   double log_abs_third() const;
 
  private:
-  void probability(const double* r, double* out, std::size_t n, bool upper) const;
+  // P(R <= r) or P(R > r) at r = factor * scaled
+  std::vector<Real> probability(const std::vector<Real>& scaled, bool upper) const;
   double lowest() const;  // infimum and supremum of R given R > 0
   double highest() const;
 

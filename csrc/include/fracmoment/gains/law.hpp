@@ -43,8 +43,8 @@ class GainLaw {
   void scales(const double* order, double* out, std::size_t n, bool given_alive) const;
   // log E R^order as a double-double
   Real log_moment(double order, bool given_alive) const;
-  // log of the scale as a double-double, accurate for orders near 0
-  Real log_scale(double order, bool given_alive) const;
+  // log of the scale as a double-double: absolute error below 2^-60, `precise` 2^-85
+  Real log_scale(double order, bool given_alive, bool precise = false) const;
 
   // Of log R given R > 0.
   double log_mean() const;
@@ -59,6 +59,7 @@ class GainLaw {
   void cdf(const double* r, double* out, std::size_t n) const;
   void sf(const double* r, double* out, std::size_t n) const;
   void ppf(const double* q, double* out, std::size_t n) const;
+  void isf(const double* q, double* out, std::size_t n) const;  // ppf(1 - q), for small q
 
   double prob_zero() const;
   double prob_alive() const;

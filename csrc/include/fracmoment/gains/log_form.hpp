@@ -112,9 +112,10 @@ FRACMOMENT_INLINE LogForm<V> mixture_form(const MixtureRule& rule, V order) {
   return {even.log + splat<V>(constant(4)) * order, part[0] / even.shift + part[1] * ratio};
 }
 
-// log M_1(s)/(...) of one live unit: E b^p Gamma(1/2+p) 2^p/sqrt(pi), b given alive.
+// Of one unit: E b^p times the chi moment Gamma(1/2+p) 2^p/sqrt(pi), which the ratio law of a layer
+// of one unit does without.
 template <bool Full, class V>
-FRACMOMENT_INLINE DD<V> single_unit_moment(const UnitLaw& unit, V order) {
+FRACMOMENT_INLINE DD<V> single_unit_moment(const UnitLaw& unit, V order, bool with_chi) {
   const V half = splat<V>(0.5);
   DD<V> slopes{};
   for (int i = 0; i < unit.points; ++i)
@@ -132,6 +133,7 @@ FRACMOMENT_INLINE DD<V> single_unit_moment(const UnitLaw& unit, V order) {
     slopes =
         slopes + ends * splat<V>(unit.uniform_weight) / (next * splat<V>(unit.upper - unit.lower));
   }
+  if (!with_chi) return slopes;
   return slopes * single_gamma<Full>(order) * exp(splat<V>(constant(4)) * order);
 }
 
@@ -171,13 +173,14 @@ FRACMOMENT_INLINE LogForm<V> log_form(const LawState& law, V order) {
   } else if (law.kind == LawKind::mellin) {
     r = mellin_form<Full>(law, order);
   }
-  const bool divide = law.ratio && (law.kind == LawKind::mixture || law.single != nullptr);
+  const bool lone = law.kind == LawKind::none && law.ratio;
+  const bool divide = law.ratio && !lone && (law.kind == LawKind::mixture || law.single != nullptr);
   LogForm<V> chi{};
   if (divide) chi = chi_form<Full>(law, order);
   if (law.single != nullptr) {
-    DD<V> one = single_unit_moment<Full>(*law.single, order);
+    DD<V> one = single_unit_moment<Full>(*law.single, order, !lone);
     DD<V> log_one = splat<V>(law.log_single) - r.log;
-    if (law.ratio) {
+    if (divide) {
       log_one = log_one - chi.log;
       one = one / chi.factor;
     }
