@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from fracmoment._typing import ComplexArray, FloatArray, IntArray, ObjectArray
 
-MAX_WIDTH = 2**53
+MAX_WIDTH = 2**40
 MAX_DIGITS = 1000
 # Bounds on exact inputs, so that a hostile string such as "1e999999999" costs nothing.
 _MAX_TEXT = 4000

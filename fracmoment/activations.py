@@ -91,7 +91,8 @@ class LeakyReLU(Activation):
     Parameters
     ----------
     negative_slope : float, str, Fraction, mpmath.mpf or array_like
-        Zero, or any real number of magnitude 1e-100 to 1e100. Text and fractions are kept exactly: ``LeakyReLU("0.01")`` is the
+        Zero, or any real number of magnitude 1e-100 to 1e100. Text and fractions are kept exactly:
+        ``LeakyReLU("0.01")`` is the
         slope 1/100 when digits are asked for, ``LeakyReLU(0.01)`` the double nearest to it.
 
     Examples
@@ -143,8 +144,8 @@ class RandomizedLeakyReLU(Activation):
 
     def __post_init__(self) -> None:
         """Keep the slopes in their exact form and check their order."""
-        lower: Any = _validation.slope("lower", self.lower)
-        upper: Any = _validation.slope("upper", self.upper)
+        lower: Any = _validation.canonical("lower", self.lower)
+        upper: Any = _validation.canonical("upper", self.upper)
         object.__setattr__(self, "lower", lower)
         object.__setattr__(self, "upper", upper)
         try:

@@ -511,7 +511,7 @@ class Gain:
         0.0
         """
         points, inside = self._points(r)
-        density = self._on_values("pdf", np.where(inside, points, 1.0))
+        density = self._on_values("pdf", np.where(inside, points, 0.0))
         if not _validation.flag("given_alive", given_alive):
             density = density * self._prob_alive()
         return _plain(np.where(inside, density, 0.0))
@@ -534,7 +534,7 @@ class Gain:
         array([0.   , 0.125])
         """
         points, inside = self._points(r)
-        below = np.where(inside, self._on_values("cdf", np.where(inside, points, 1.0)), 0.0)
+        below = np.where(inside, self._on_values("cdf", np.where(inside, points, 0.0)), 0.0)
         if not _validation.flag("given_alive", given_alive):
             mixed = self.prob_zero() + self._prob_alive() * below
             below = np.where(points >= 0, mixed, 0.0)
@@ -556,7 +556,7 @@ class Gain:
         1.0
         """
         points, inside = self._points(r)
-        above = np.where(inside, self._on_values("sf", np.where(inside, points, 1.0)), 1.0)
+        above = np.where(inside, self._on_values("sf", np.where(inside, points, 0.0)), 1.0)
         if not _validation.flag("given_alive", given_alive):
             above = np.where(points >= 0, self._prob_alive() * above, 1.0)
         return _plain(above)

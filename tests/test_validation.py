@@ -14,9 +14,9 @@ from fracmoment import _validation
 NAN, INF = float("nan"), float("inf")
 
 
-@pytest.mark.parametrize("width", [0, -3, 2**53 + 1, [4, 0], np.array([[-1]])])
+@pytest.mark.parametrize("width", [0, -3, 2**40 + 1, [4, 0], np.array([[-1]])])
 def test_width_out_of_range(width):
-    with pytest.raises(ValueError, match=r"width must be .*\[1, 9007199254740992\], got"):
+    with pytest.raises(ValueError, match=r"width must be .*\[1, 1099511627776\], got"):
         fm.Gain("relu", width)
 
 

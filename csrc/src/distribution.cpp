@@ -190,7 +190,48 @@ double Distribution::lowest() const {
   return law_.ratio && !law_.atom ? law_.factor.hi * std::sqrt(smallest_scale(*law_.unit)) : 0.0;
 }
 
+// One unit under orthogonal weights: R is 1 or a slope. The law of constant layers is the point 1.
+double Distribution::discrete_probability(double r, bool upper) const {
+  if (law_.constant) return (r >= 1.0) != upper ? 1.0 : 0.0;
+  const UnitLaw& unit = *law_.unit;
+  Real below{0.0}, above{0.0};
+  for (int i = 0; i < unit.points; ++i) {
+    Real& side = square_root(unit.point[i]).hi <= r ? below : above;
+    side = side + unit.weight[i];
+  }
+  if (unit.uniform) {  // |A| <= r
+    const double low = unit.lower.hi, high = unit.upper.hi;
+    const double covered = std::max(0.0, std::min(high, r) - std::max(low, -r));
+    const Real part = unit.uniform_weight * Real(std::min(1.0, covered / (high - low)));
+    below = below + part;
+    above = above + (unit.uniform_weight - part);
+  }
+  return to_double((upper ? above : below) / (below + above));
+}
+
+double Distribution::discrete_quantile(double q, bool upper) const {
+  if (law_.constant) return law_.factor.hi;
+  double lo = 0.0, hi = 1.0;  // smallest r with P(R <= r) >= q, or with P(R > r) <= q
+  for (int i = 0; i < 200 && hi - lo > 0.0; ++i) {
+    const double r = 0.5 * (lo + hi), p = discrete_probability(r, upper);
+    if (r == lo || r == hi) break;
+    ((upper ? p <= q : p >= q) ? hi : lo) = r;
+  }
+  return hi * law_.factor.hi;
+}
+
 void Distribution::pdf(const double* r, double* out, std::size_t n) const {
+  if (discrete()) {  // the continuous part, if any, is that of the slopes
+    for (std::size_t i = 0; i < n; ++i) {
+      const double x = r[i] / law_.factor.hi, span = (law_.unit->upper - law_.unit->lower).hi;
+      const bool in = law_.unit->uniform && x <= law_.unit->upper.hi && x >= law_.unit->lower.hi;
+      const bool mirrored = law_.unit->uniform && -x >= law_.unit->lower.hi;
+      const double mass = law_.unit->uniform_weight.hi / exp(law_.log_alive).hi;
+      out[i] =
+          (double(in) + double(mirrored)) * (in || mirrored ? mass / span / law_.factor.hi : 0.0);
+    }
+    return;
+  }
   std::vector<InversionPoint> points;
   std::vector<std::size_t> where;
   const double low = lowest(), high = highest();
@@ -220,6 +261,10 @@ std::vector<Real> Distribution::probability(const std::vector<Real>& scaled, boo
   const Real alive = exp(law_.log_alive), one{1.0}, zero{0.0};
   for (std::size_t i = 0; i < scaled.size(); ++i) {
     const double r = scaled[i].hi;
+    if (discrete()) {
+      out[i] = Real(discrete_probability(r, upper));
+      continue;
+    }
     if (!(r > low && r > 1e-60)) {
       out[i] = upper ? one : zero;
     } else if (!(r < high && r < 1e60) || (!law_.ratio && vanishes(r * r, law_.unit->width))) {
@@ -278,6 +323,10 @@ void Distribution::quantile(const double* q, double* out, std::size_t n, bool up
   std::vector<std::size_t> active;
   std::vector<double> lo(n, -400.0), hi(n, 400.0), at(n);
   for (std::size_t i = 0; i < n; ++i) {
+    if (discrete()) {
+      out[i] = discrete_quantile(q[i], upper_tail);
+      continue;
+    }
     if (q[i] <= 0.0 || q[i] >= 1.0) {
       out[i] = (q[i] <= 0.0) != upper_tail ? lowest() : highest();
       continue;

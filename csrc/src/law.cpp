@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "fracmoment/error.hpp"
+#include "fracmoment/gains/any_precision.hpp"
 #include "fracmoment/gains/cumulants.hpp"
 #include "fracmoment/gains/distribution.hpp"
 #include "fracmoment/kernels.hpp"
@@ -123,7 +124,11 @@ UnitLaw with_points(const UnitLaw& unit) {
   if (!unit.uniform) return r;
   r.uniform = false;
   const Real span = log(unit.upper / unit.lower);
-  const int panels = std::min(10, std::max(1, int(std::ceil(span.hi / 1.2))));
+  const int panels = std::max(1, int(std::ceil(span.hi / 1.2)));
+  if (panels > 10) {
+    r.points = 0;  // too many
+    return r;
+  }
   const Real step = span / Real(double(panels)),
              density = unit.uniform_weight / (unit.upper - unit.lower);
   for (int i = 0; i < panels; ++i)
@@ -215,9 +220,7 @@ void fill_mellin(Rule& rule, MellinPlan plan, bool full) {
     set_rule(rule, plan);
     return;
   }
-  throw ConvergenceError(
-      "the moment's integral needs more than 4 million nodes this close to the edge of its domain; "
-      "use digits=20 or an order further from the edge");
+  throw ConvergenceError("no rule in double-double: the integral needs too many nodes");
 }
 
 }  // namespace
@@ -331,23 +334,26 @@ struct GainLaw::Impl {
     const double half = 0.5 * base.width;
     plan.p0 = 0.5 * (low + high);
     plan.reach = 0.5 * (high - low);
+    if (!(high < kMaxDerivative - 4.0))
+      throw ConvergenceError("no rule in double-double for orders this high");
     plan.m = std::max(0, int(std::ceil(high)) + 3);
-    if (plan.m > kMaxDerivative)
-      throw ConvergenceError("orders above " + std::to_string(2 * (kMaxDerivative - 4)) +
-                             " of this law are beyond the double route; use digits=20");
     const double need = 3.0 - half - low;
     if (!law.atom && !law.through_zero && need > 0.0) {
       plan.k = int(std::ceil(need));
       if (plan.k > kMaxRaise)
-        throw ConvergenceError(
-            "orders this far below -width are beyond the double route; use digits=20");
+        throw ConvergenceError("no rule in double-double for orders this far below -width");
       r.unit = with_points(law.unit);
+      if (r.unit.points == 0)
+        throw ConvergenceError("no rule in double-double for slopes of such different size");
     }
     const double c_low = plan.m - high, c_high = plan.m - low;
     plan.h = trapezoid_step(c_high, half + plan.k + high, target);
+    plan.target = target;
     plan.drop_single = drop_single;
     plan.tail_exponent = law.atom ? (drop_single ? 0.5 : 0.3) : half + plan.k + low;
-    if (!(plan.tail_exponent > 0.0)) plan.tail_exponent = 1e-3;
+    // the nodes reach to v = (target + 8)/exponent; exp(v) must not overflow
+    if (!(plan.tail_exponent * 600.0 > target + 8.0))
+      throw ConvergenceError("no rule in double-double this close to the edge of the domain");
     plan.all_decay = -rough_log(2.0 * smallest_scale(r.unit)) + 2.0;
     const double log_gamma_c = log_gamma(Real(c_low + 1.0)).hi;
     const double largest = rough_log(base.width + 2.0 * std::max(high, 0.0) + 2.0 * c_low);
@@ -409,14 +415,25 @@ struct GainLaw::Impl {
   }
 
   // ---- orders ---------------------------------------------------------------------------------
-  // Calls f(rule, indices begin, end) for each group of orders that share a rule.
-  template <class F>
-  void grouped(const double* order, std::size_t n, F&& f) const {
+  // Calls f(rule, orders, indices, n) for each group of orders that share a rule (no indices: all
+  // in place), or otherwise(order, index) where there is none in double-double.
+  template <class F, class G>
+  void grouped(const double* order, std::size_t n, F&& f, G&& otherwise) const {
+    const auto group = [&](int key, const double* s, const std::size_t* index, std::size_t m) {
+      const Rule* r = nullptr;
+      try {
+        r = &rule(key);
+      } catch (const ConvergenceError&) {
+        for (std::size_t i = 0; i < m; ++i) otherwise(s[i], index == nullptr ? i : index[i]);
+        return;
+      }
+      f(*r, s, index, m);
+    };
     bool one = true;
     const int first = bucket(order[0]);
     for (std::size_t i = 1; i < n && one; ++i) one = bucket(order[i]) == first;
     if (one) {
-      f(rule(first), order, nullptr, n);
+      group(first, order, nullptr, n);
       return;
     }
     std::map<int, std::vector<std::size_t>> groups;
@@ -425,7 +442,7 @@ struct GainLaw::Impl {
     for (const auto& [key, indices] : groups) {
       part.clear();
       for (const std::size_t i : indices) part.push_back(order[i]);
-      f(rule(key), part.data(), indices.data(), part.size());
+      group(key, part.data(), indices.data(), part.size());
     }
   }
 
@@ -619,17 +636,20 @@ const LawSpec& GainLaw::spec() const { return impl_->spec; }
 
 void GainLaw::moments(const double* order, double* out, std::size_t n, bool given_alive) const {
   if (n == 0) return;
-  impl_->grouped(order, n,
-                 [&](const Rule& r, const double* s, const std::size_t* index, std::size_t m) {
-                   const LawState state = impl_->adjusted(r, given_alive);
-                   if (index == nullptr) {
-                     kernels().moments(state, s, out, m);
-                     return;
-                   }
-                   std::vector<double> part(m);
-                   kernels().moments(state, s, part.data(), m);
-                   for (std::size_t i = 0; i < m; ++i) out[index[i]] = part[i];
-                 });
+  const auto by_rule = [&](const Rule& r, const double* s, const std::size_t* index,
+                           std::size_t m) {
+    const LawState state = impl_->adjusted(r, given_alive);
+    if (index == nullptr) {
+      kernels().moments(state, s, out, m);
+      return;
+    }
+    std::vector<double> part(m);
+    kernels().moments(state, s, part.data(), m);
+    for (std::size_t i = 0; i < m; ++i) out[index[i]] = part[i];
+  };
+  impl_->grouped(order, n, by_rule, [&](double s, std::size_t i) {
+    out[i] = any_precision_moment(impl_->spec, s, given_alive);
+  });
 }
 
 void GainLaw::moments(const std::complex<double>* order, std::complex<double>* out, std::size_t n,
@@ -637,9 +657,9 @@ void GainLaw::moments(const std::complex<double>* order, std::complex<double>* o
   for (std::size_t i = 0; i < n; ++i) {
     const double size = std::abs(order[i].imag());
     int level = 1;
-    while (level < 6 && size > std::ldexp(1.0, level)) ++level;
-    if (impl_->law.kind == LawKind::mellin && size > 64.0)
-      throw ConvergenceError("complex orders of this law need |imaginary part| <= 64");
+    while (level < kPreciseLevel && size > std::ldexp(1.0, level)) ++level;
+    if (impl_->law.kind == LawKind::mellin && size > 16.0)
+      throw ConvergenceError("complex orders of this law need |imaginary part| <= 16");
     const bool level_free = impl_->law.kind != LawKind::mellin;
     const Rule& r = impl_->rule(impl_->bucket(order[i].real()), level_free ? 0 : level);
     const LawState state = impl_->adjusted(r, given_alive);
@@ -661,33 +681,42 @@ Real GainLaw::log_moment(double order, bool given_alive) const {
 }
 
 Real GainLaw::log_scale(double order, bool given_alive, bool precise) const {
-  // below this the two leading cumulants are the whole: the next is s^2 kappa_3/6
   if (order == 0.0) return -impl_->log_mean();
+  // below this the two leading cumulants are the whole: the next is s^2 kappa_3/6
   if (std::abs(order) < 1e-10 && (given_alive || !impl_->law.atom)) {
     const Cumulants kappa = impl_->cumulants(2);
     return -(kappa[1] + kappa[2] * (0.5 * order));
   }
-  const bool integral = impl_->law.kind == LawKind::mellin;
-  const Rule& r = impl_->rule(impl_->bucket(order), precise && integral ? kPreciseLevel : 0);
-  Real log, factor;
-  kernels().log_forms(r.state, &order, &log, &factor, 1);
-  return impl_->log_scale_from(r, order, log, factor, given_alive);
+  Real result;
+  const auto by_rule = [&](const Rule& plain, const double* s, const std::size_t*, std::size_t) {
+    const bool integral = precise && impl_->law.kind == LawKind::mellin;
+    const Rule& r = integral ? impl_->rule(impl_->bucket(*s), kPreciseLevel) : plain;
+    Real log, factor;
+    kernels().log_forms(r.state, s, &log, &factor, 1);
+    result = impl_->log_scale_from(r, *s, log, factor, given_alive);
+  };
+  impl_->grouped(&order, 1, by_rule, [&](double s, std::size_t) {
+    result = any_precision_log_scale(impl_->spec, s, given_alive);
+  });
+  return result;
 }
 
 void GainLaw::scales(const double* order, double* out, std::size_t n, bool given_alive) const {
   if (n == 0) return;
-  impl_->grouped(
-      order, n, [&](const Rule& r, const double* s, const std::size_t* index, std::size_t m) {
-        std::vector<Real> log(m), factor(m);
-        kernels().log_forms(r.state, s, log.data(), factor.data(), m);
-        for (std::size_t i = 0; i < m; ++i) {
-          const bool special = std::abs(s[i]) < 1e-10;
-          const Real value = special
-                                 ? log_scale(s[i], given_alive)
+  const auto by_rule = [&](const Rule& r, const double* s, const std::size_t* index,
+                           std::size_t m) {
+    std::vector<Real> log(m), factor(m);
+    kernels().log_forms(r.state, s, log.data(), factor.data(), m);
+    for (std::size_t i = 0; i < m; ++i) {
+      const bool special = std::abs(s[i]) < 1e-10;
+      const Real value = special ? log_scale(s[i], given_alive)
                                  : impl_->log_scale_from(r, s[i], log[i], factor[i], given_alive);
-          out[index == nullptr ? i : index[i]] = exp_rounded(value);
-        }
-      });
+      out[index == nullptr ? i : index[i]] = exp_rounded(value);
+    }
+  };
+  impl_->grouped(order, n, by_rule, [&](double s, std::size_t i) {
+    out[i] = exp_rounded(any_precision_log_scale(impl_->spec, s, given_alive));
+  });
 }
 
 namespace {
@@ -766,13 +795,20 @@ void GainLaw::tail_indices(const double* sigma, double* out, std::size_t n) cons
 }
 
 double GainLaw::log_mean() const { return to_double(impl_->log_mean()); }
-double GainLaw::log_var() const { return to_double(impl_->cumulants(2)[2]); }
+double GainLaw::log_var() const {
+  const double value = to_double(impl_->cumulants(2)[2]);
+  // a ratio law with slopes near 1: the difference of two variances has lost its digits
+  const double chi = 0.25 * polygamma(1, Real(0.5 * impl_->base.width)).hi;
+  const bool lost = impl_->base.ratio && impl_->law.kind != LawKind::one && value < 1e-6 * chi;
+  return lost ? any_precision_log_var(impl_->spec) : value;
+}
 double GainLaw::log_cumulant(int n) const { return to_double(impl_->cumulants(n)[std::size_t(n)]); }
 
 Distribution GainLaw::Impl::distribution() const {
   const Cumulants kappa = cumulants(2);
-  return Distribution({&law.unit, law.factor, log_alive, base.ratio, law.atom, law.through_zero,
-                       kappa[1].hi, std::sqrt(std::max(kappa[2].hi, 1e-300)), kappa[1]});
+  return Distribution({&law.unit, law.factor, log_alive, base.ratio, law.atom,
+                       law.kind == LawKind::one, kappa[1].hi,
+                       std::sqrt(std::max(kappa[2].hi, 1e-300)), kappa[1]});
 }
 
 void GainLaw::pdf(const double* r, double* out, std::size_t n) const {

@@ -50,7 +50,7 @@ inline Law make_law(unsigned long width, Rational lower, Rational upper, const R
                     bool inverted, bool orthogonal) {
   const Rational zero(0, 1);
   const Rational unit(1, 1);
-  if (width < 1 || width > 1'000'000'000UL) throw std::invalid_argument("width outside 1..10^9");
+  if (width < 1 || width > (1UL << 40)) throw std::invalid_argument("width outside 1..2^40");
   if (upper < lower) throw std::invalid_argument("lower > upper");
   if (keep_prob <= zero || keep_prob > unit) {
     throw std::invalid_argument("keep_prob outside (0, 1]");

@@ -58,6 +58,8 @@ class Rational {
     mpq_set_si(q_, num, den);
     mpq_canonicalize(q_);
   }
+  // The rational number that a finite double is.
+  explicit Rational(double x) : Rational() { mpq_set_d(q_, x); }
   // "num" or "num/den" in decimal.
   explicit Rational(const std::string& text) : Rational() {
     const std::size_t slash = text.find('/');

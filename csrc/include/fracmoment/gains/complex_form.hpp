@@ -2,7 +2,7 @@
 //
 // Closed forms and mixtures are accurate to the last bits of the larger part. A Mellin rule divides
 // a sum by Gamma(m-p), which decays like exp(-pi |Im p|/2): the rule is made with as much more
-// accuracy (GainLaw chooses it), so that the error stays below 2^-54 of the moment at Re s.
+// accuracy (GainLaw chooses it), which double-doubles allow up to |Im s| = 16.
 #pragma once
 
 #include "fracmoment/gains/log_form.hpp"

@@ -15,8 +15,8 @@ class Distribution {
     const UnitLaw* unit = nullptr;
     Real factor{1.0};
     Real log_alive{0.0};
-    bool ratio = false, atom = false, through_zero = false;
-    double log_mean = 0.0, log_sd = 1.0;  // of R given R > 0
+    bool ratio = false, atom = false, constant = false;  // constant: R = factor
+    double log_mean = 0.0, log_sd = 1.0;                 // of R given R > 0
     Real precise_log_mean{0.0};
   };
   explicit Distribution(const Law& law) : law_(law) {}
@@ -33,6 +33,11 @@ class Distribution {
   std::vector<Real> probability(const std::vector<Real>& scaled, bool upper) const;
   double lowest() const;  // infimum and supremum of R given R > 0
   double highest() const;
+  bool discrete() const { return law_.constant || (law_.ratio && law_.unit->width == 1.0); }
+  // of sqrt(B) where B has one unit: P(sqrt(B) <= r) or P(sqrt(B) > r), and the density of its
+  // slopes
+  double discrete_probability(double r, bool upper) const;
+  double discrete_quantile(double q, bool upper) const;
 
   Law law_;
 };

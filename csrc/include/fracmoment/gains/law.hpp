@@ -36,7 +36,7 @@ class GainLaw {
 
   // E R^order; given R > 0 where asked (always for orders <= 0 of a law with an atom).
   void moments(const double* order, double* out, std::size_t n, bool given_alive) const;
-  // The same for complex orders, |Im order| <= 64 where the law needs an integral.
+  // The same for complex orders, |Im order| <= 16 where the law needs an integral.
   void moments(const std::complex<double>* order, std::complex<double>* out, std::size_t n,
                bool given_alive) const;
   // (E R^order)^(-1/order); order 0 gives exp(-E[log R | R > 0]).

@@ -24,6 +24,7 @@ struct MellinPlan {
   double h = 0.0;                         // step in log t
   std::int64_t first = 0, reference = 0;  // v = index * h; weights are relative to v_reference
   bool drop_single = false;               // leave out the part with one live unit
+  double target = 44.0;                   // what is left out is below exp(-target) of the whole
   double tail_exponent = 1.0;  // the integrand decays at least like exp(-tail_exponent v)
   double all_decay = 0.0;      // beyond this v every scale b has decayed
 };
@@ -232,7 +233,8 @@ class MellinKernel {
 
 constexpr std::int64_t kTooSmall = -1, kOverflow = -2;
 
-// Decides after each group of nodes whether what is left to the right is below 2^-72 of the sum.
+// Decides after each group of nodes whether what is left to the right is below exp(-target) of the
+// sum.
 class MellinStop {
  public:
   MellinStop(const UnitLaw& law, const MellinPlan& plan) : plan_(plan), atom_(law.dead.hi > 0.0) {
@@ -251,12 +253,12 @@ class MellinStop {
     const double ahead = plan_.p0 < 0.0 && v < plan_.all_decay
                              ? (plan_.reach - plan_.p0) * (plan_.all_decay - v)
                              : 0.0;
-    if (!atom_ &&
-        log_raised + log_bound_ - plan_.p0 * from_reference + margin + ahead < log_sum - 50.0)
+    if (!atom_ && log_raised + log_bound_ - plan_.p0 * from_reference + margin + ahead <
+                      log_sum - plan_.target - 6.0)
       return true;
     // once all scales have decayed the weights themselves tell
     if (v <= plan_.all_decay || last > first) return false;
-    return last <= 0.0 || rough_log(last) + margin < log_sum - 52.0;
+    return last <= 0.0 || rough_log(last) + margin < log_sum - plan_.target - 8.0;
   }
 
  private:

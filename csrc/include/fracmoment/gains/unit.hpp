@@ -13,7 +13,7 @@
 namespace fracmoment {
 
 constexpr int kMaxPoints = 192;
-constexpr int kMaxDerivative = 40;
+constexpr int kMaxDerivative = 96;
 
 // The law of b. Slopes are relative to the largest one, so b <= 1.
 struct UnitLaw {
@@ -53,7 +53,7 @@ class UniformMoments {
       threshold_ *= 0.875;
     }
     terms_ = int(52.0 / -(2.0 * log_estimate(threshold_))) + 2;
-    if (terms_ > 120 - m) terms_ = 120 - m;
+    if (terms_ > 126 - m) terms_ = 126 - m;
   }
   // F_j up^j at the end `slope`, j = 0..m; root = sqrt(2t), up a power of two about 1/(2t).
   FRACMOMENT_INLINE void end(const DD<V>& root, const Real& slope, V up, DD<V>* f) const {

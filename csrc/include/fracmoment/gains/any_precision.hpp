@@ -1,0 +1,13 @@
+// The any-precision route as the double route's last resort: orders and laws that have no cheap
+// formula in double-double are computed to 34 digits and rounded.
+#pragma once
+
+#include "fracmoment/gains/law.hpp"
+
+namespace fracmoment {
+
+double any_precision_moment(const LawSpec& spec, double order, bool given_alive);
+Real any_precision_log_scale(const LawSpec& spec, double order, bool given_alive);
+double any_precision_log_var(const LawSpec& spec);
+
+}  // namespace fracmoment

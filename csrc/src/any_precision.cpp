@@ -1,0 +1,47 @@
+// Calls of the any-precision route from the double route.
+#include "fracmoment/gains/any_precision.hpp"
+
+#include <cmath>
+
+#include "fracmoment/digits/evaluate.hpp"
+#include "fracmoment/error.hpp"
+
+namespace fracmoment {
+namespace {
+
+constexpr long kDigits = 34;
+
+digits::Law exact_law(const LawSpec& s) {
+  return digits::make_law(static_cast<unsigned long>(s.width), digits::Rational(s.lower),
+                          digits::Rational(s.upper), digits::Rational(s.keep_prob), s.inverted,
+                          s.orthogonal);
+}
+
+// The cost grows with the square of the order: beyond, nobody should wait without having asked.
+constexpr double kLargestOrder = 1024.0;
+
+digits::Real evaluate(digits::Quantity what, const LawSpec& spec, double order, bool given_alive) {
+  if (std::abs(order) > kLargestOrder)
+    throw ConvergenceError("moments of this law beyond order 1024 are only computed with digits=");
+  return digits::evaluate(what, exact_law(spec), digits::Rational(order), given_alive, kDigits);
+}
+
+}  // namespace
+
+double any_precision_moment(const LawSpec& spec, double order, bool given_alive) {
+  return mpfr_get_d(evaluate(digits::Quantity::kMoment, spec, order, given_alive).get(), MPFR_RNDN);
+}
+
+Real any_precision_log_scale(const LawSpec& spec, double order, bool given_alive) {
+  const digits::Real x = log(evaluate(digits::Quantity::kScale, spec, order, given_alive));
+  const double hi = mpfr_get_d(x.get(), MPFR_RNDN);
+  digits::Real rest(x);
+  mpfr_sub_d(rest.get(), rest.get(), hi, MPFR_RNDN);
+  return {hi, mpfr_get_d(rest.get(), MPFR_RNDN)};
+}
+
+double any_precision_log_var(const LawSpec& spec) {
+  return mpfr_get_d(evaluate(digits::Quantity::kLogVar, spec, 0.0, true).get(), MPFR_RNDN);
+}
+
+}  // namespace fracmoment
