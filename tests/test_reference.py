@@ -84,7 +84,14 @@ def report(errors: list[tuple[float, str]], allowed: float) -> None:
 
 
 def chosen(name: str, quantity: str, is_complex: bool = False) -> list[Row]:
-    return [r for r in rows(name) if r.quantity == quantity and r.is_complex == is_complex]
+    return [
+        r
+        for r in rows(name)
+        if r.quantity == quantity
+        and r.is_complex == is_complex
+        # The tables have eighth cumulants too; the library stops at the fifth.
+        and not (quantity == "log_cumulant" and int(r.argument) > 5)
+    ]
 
 
 def pairs(quantities: Iterable[str]) -> pytest.MarkDecorator:

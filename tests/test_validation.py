@@ -202,9 +202,9 @@ def test_sample_arguments():
         fm.Gain("relu", 8).rvs(3, rng=np.random.RandomState(1))
 
 
-@pytest.mark.parametrize("n", [0, 9])
+@pytest.mark.parametrize("n", [0, 6])
 def test_cumulants_out_of_range(n):
-    with pytest.raises(ValueError, match=r"n must be an integer in \[1, 8\]"):
+    with pytest.raises(ValueError, match=r"n must be an integer in \[1, 5\]"):
         fm.Gain("relu", 8).log_cumulant(n)
 
 

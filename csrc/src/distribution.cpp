@@ -349,15 +349,25 @@ void Distribution::quantile(const double* q, double* out, std::size_t n, bool up
     for (const std::size_t i : active) r.push_back(exp_double(at[i]));
     p.assign(r.size(), 0.0);
     f.assign(r.size(), 0.0);
-    std::vector<double> upper(r.size());
-    cdf(r.data(), p.data(), r.size());
-    sf(r.data(), upper.data(), r.size());
-    pdf(r.data(), f.data(), r.size());
+    for (std::size_t j = 0; j < r.size(); ++j) {  // one by one: some iterates may be out of reach
+      const bool low_side = (q[active[j]] <= 0.5) != upper_tail;
+      try {
+        low_side ? cdf(&r[j], &p[j], 1) : sf(&r[j], &p[j], 1);
+        pdf(&r[j], &f[j], 1);
+      } catch (const ConvergenceError&) {  // a step back towards the middle of the law
+        p[j] = -1.0;
+      }
+    }
     std::vector<std::size_t> next;
     for (std::size_t j = 0; j < active.size(); ++j) {
       const std::size_t i = active[j];
       const bool low_side = (q[i] <= 0.5) != upper_tail;
-      const double have = low_side ? p[j] : upper[j], want = std::min(q[i], 1.0 - q[i]);
+      const double have = p[j], want = std::min(q[i], 1.0 - q[i]);
+      if (p[j] < 0.0) {
+        at[i] = 0.5 * (at[i] + law_.log_mean);
+        next.push_back(i);
+        continue;
+      }
       out[i] = r[j];
       const double error = have > 0.0 ? log(Real(have) / Real(want)).hi : -700.0;
       const bool above = low_side ? error > 0.0 : error < 0.0;

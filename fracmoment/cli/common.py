@@ -306,7 +306,9 @@ def number(value: float, digits: int = 4) -> str:
 
 def order_number(value: float, digits: int = 3) -> str:
     """Return an order that a scale preserves; NaN stands for one too large to be found."""
-    return f">{CERTAIN_ORDER:g}" if math.isnan(value) else number(value, digits)
+    if math.isnan(value):
+        return f">{CERTAIN_ORDER:g}"
+    return "<.001" if 0.0 < value < 0.001 else number(value, digits)
 
 
 def log_number(value: float) -> str:

@@ -9,7 +9,7 @@
 namespace fracmoment {
 inline namespace FRACMOMENT_ISA {
 
-constexpr int kMaxCumulant = 8;
+constexpr int kMaxCumulant = 5;  // beyond, moments cancel more digits than there are
 using Cumulants = std::array<Real, kMaxCumulant + 1>;  // entry n: the n-th; entry 0 unused
 
 inline Real binomial_coefficient(int n, int k) {

@@ -49,7 +49,7 @@ class GainLaw {
   // Of log R given R > 0.
   double log_mean() const;
   double log_var() const;
-  double log_cumulant(int n) const;  // 1 <= n <= 8
+  double log_cumulant(int n) const;  // 1 <= n <= 5
 
   double log_abs_third() const;  // E |log R - E log R|^3
 
