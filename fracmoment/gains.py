@@ -417,8 +417,8 @@ class Gain:
     def log_cumulant(self, n: int) -> Result:
         """Return the n-th cumulant of log R given R > 0, for n from 1 to 5.
 
-        The error is at most 1 ulp (2 for the fifth) of the larger of the cumulant and the n-th power
-        of the standard deviation of log R, or of log |g| under orthogonal weights.
+        The error is at most 1 ulp (2 for the fifth) of the larger of the cumulant and the n-th
+        power of the standard deviation of log R, or of log |g| under orthogonal weights.
 
         Examples
         --------

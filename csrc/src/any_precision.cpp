@@ -26,6 +26,12 @@ digits::Real evaluate(digits::Quantity what, const LawSpec& spec, double order, 
   return digits::evaluate(what, exact_law(spec), digits::Rational(order), given_alive, kDigits);
 }
 
+Real rounded(digits::Real x) {
+  const double hi = mpfr_get_d(x.get(), MPFR_RNDN);
+  mpfr_sub_d(x.get(), x.get(), hi, MPFR_RNDN);
+  return {hi, mpfr_get_d(x.get(), MPFR_RNDN)};
+}
+
 }  // namespace
 
 double any_precision_moment(const LawSpec& spec, double order, bool given_alive) {
@@ -33,11 +39,11 @@ double any_precision_moment(const LawSpec& spec, double order, bool given_alive)
 }
 
 Real any_precision_log_scale(const LawSpec& spec, double order, bool given_alive) {
-  const digits::Real x = log(evaluate(digits::Quantity::kScale, spec, order, given_alive));
-  const double hi = mpfr_get_d(x.get(), MPFR_RNDN);
-  digits::Real rest(x);
-  mpfr_sub_d(rest.get(), rest.get(), hi, MPFR_RNDN);
-  return {hi, mpfr_get_d(rest.get(), MPFR_RNDN)};
+  return rounded(log(evaluate(digits::Quantity::kScale, spec, order, given_alive)));
+}
+
+Real any_precision_log_mean(const LawSpec& spec) {
+  return rounded(evaluate(digits::Quantity::kLogMean, spec, 0.0, true));
 }
 
 double any_precision_log_var(const LawSpec& spec) {

@@ -472,7 +472,13 @@ struct GainLaw::Impl {
   Cumulants cumulants(int n_max) const;
   Cumulants mellin_cumulants(const Rule& r, int n_max) const;
   Cumulants mixture_cumulants(int n_max) const;
-  Real log_mean() const { return cumulants(1)[1]; }
+  Real log_mean() const {
+    try {
+      return cumulants(1)[1];
+    } catch (const ConvergenceError&) {
+      return any_precision_log_mean(spec);
+    }
+  }
   Distribution distribution() const;
 };
 
@@ -796,7 +802,12 @@ void GainLaw::tail_indices(const double* sigma, double* out, std::size_t n) cons
 
 double GainLaw::log_mean() const { return to_double(impl_->log_mean()); }
 double GainLaw::log_var() const {
-  const double value = to_double(impl_->cumulants(2)[2]);
+  double value = 0.0;
+  try {
+    value = to_double(impl_->cumulants(2)[2]);
+  } catch (const ConvergenceError&) {
+    return any_precision_log_var(impl_->spec);
+  }
   // a ratio law with slopes near 1: the difference of two variances has lost its digits
   const double chi = 0.25 * polygamma(1, Real(0.5 * impl_->base.width)).hi;
   const bool lost = impl_->base.ratio && impl_->law.kind != LawKind::one && value < 1e-6 * chi;

@@ -8,6 +8,7 @@ namespace fracmoment {
 
 double any_precision_moment(const LawSpec& spec, double order, bool given_alive);
 Real any_precision_log_scale(const LawSpec& spec, double order, bool given_alive);
+Real any_precision_log_mean(const LawSpec& spec);
 double any_precision_log_var(const LawSpec& spec);
 
 }  // namespace fracmoment
