@@ -217,7 +217,7 @@ class Gain:
             For an order outside the domain.
         ConvergenceError
             If the core cannot vouch for a result: complex orders of most laws need an imaginary
-            part of at most 64 in absolute value, and randomized laws an order of moderate size.
+            part of at most 16 in absolute value, and randomized laws an order of moderate size.
 
         Notes
         -----
