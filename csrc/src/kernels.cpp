@@ -48,12 +48,12 @@ Vec rounded(const LogForm<Vec>& form) {
 // Phase by phase over a few registers: the chains of dependent operations then overlap.
 constexpr int kBatch = 8;
 
-void gamma_batch(DD<Vec>* z, Gamma<Vec>* out) {
+void gamma_batch(DD<Vec>* z, Gamma<Vec>* out, int count) {
   DD<Vec> log_z[kBatch], series[kBatch];
-  for (int i = 0; i < kBatch; ++i) out[i].shift = shift_up<false>(z[i]);
-  for (int i = 0; i < kBatch; ++i) log_z[i] = log(z[i]);
-  for (int i = 0; i < kBatch; ++i) series[i] = stirling_series<false>(z[i]);
-  for (int i = 0; i < kBatch; ++i) out[i].log = stirling(z[i], log_z[i], series[i]);
+  for (int i = 0; i < count; ++i) out[i].shift = shift_up<false>(z[i]);
+  for (int i = 0; i < count; ++i) log_z[i] = log(z[i]);
+  for (int i = 0; i < count; ++i) series[i] = stirling_series<false>(z[i]);
+  for (int i = 0; i < count; ++i) out[i].log = stirling(z[i], log_z[i], series[i]);
 }
 
 void chi_moments(const double* width, const double* order, double* out, std::size_t n) {
@@ -63,24 +63,24 @@ void chi_moments(const double* width, const double* order, double* out, std::siz
     Vec d[kBatch], s[kBatch];
     DD<Vec> z[kBatch];
     VecInt changed = {};
-    for (int i = 0; i < kBatch; ++i) {
-      const std::size_t at = std::min(start + std::size_t(i * W), n - 1);
+    const int count = int(std::min<std::size_t>(kBatch, (n - start + W - 1) / W));
+    for (int i = 0; i < count; ++i) {
+      const std::size_t at = start + std::size_t(i * W);
       d[i] = load_lanes(width + at, n - at);
       s[i] = load_lanes(order + at, n - at);
       changed |= d[i] != known;
     }
     if (any(changed)) {  // one width for many orders: its gamma function once
-      for (int i = 0; i < kBatch; ++i) z[i] = DD<Vec>(d[i] * 0.5);
-      gamma_batch(z, base);
+      for (int i = 0; i < count; ++i) z[i] = DD<Vec>(d[i] * 0.5);
+      gamma_batch(z, base, count);
       known = lane(d[0], 0);
-      for (int i = 0; i < kBatch; ++i)
+      for (int i = 0; i < count; ++i)
         if (any(d[i] != known)) known = -1.0;
     }
-    for (int i = 0; i < kBatch; ++i) z[i] = scale_by(two_sum(d[i], s[i]), splat<Vec>(0.5));
-    gamma_batch(z, top);
-    for (int i = 0; i < kBatch; ++i) {
+    for (int i = 0; i < count; ++i) z[i] = scale_by(two_sum(d[i], s[i]), splat<Vec>(0.5));
+    gamma_batch(z, top, count);
+    for (int i = 0; i < count; ++i) {
       const std::size_t at = start + std::size_t(i * W);
-      if (at >= n) break;
       const DD<Vec> log_ratio = top[i].log - base[i].log + splat<Vec>(constant(4)) * s[i];
       const Scaled<Vec> e = exp_scaled<false>(clamp_exponent(log_ratio));
       DD<Vec> value = e.mantissa;

@@ -642,6 +642,11 @@ const LawSpec& GainLaw::spec() const { return impl_->spec; }
 
 void GainLaw::moments(const double* order, double* out, std::size_t n, bool given_alive) const {
   if (n == 0) return;
+  if (impl_->law.kind == LawKind::chi) {
+    const std::vector<double> width(n, impl_->base.width);
+    kernels().chi_moments(width.data(), order, out, n);
+    return;
+  }
   const auto by_rule = [&](const Rule& r, const double* s, const std::size_t* index,
                            std::size_t m) {
     const LawState state = impl_->adjusted(r, given_alive);
