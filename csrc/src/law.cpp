@@ -686,11 +686,6 @@ void GainLaw::moments(const std::complex<double>* order, std::complex<double>* o
   }
 }
 
-Real GainLaw::log_moment(double order, bool given_alive) const {
-  if (order == 0.0) return impl_->law.atom && !given_alive ? impl_->log_alive : Real(0.0);
-  return -(log_scale(order, given_alive) * order);
-}
-
 Real GainLaw::log_scale(double order, bool given_alive, bool precise) const {
   if (order == 0.0) return -impl_->log_mean();
   // below this the two leading cumulants are the whole: the next is s^2 kappa_3/6
@@ -849,19 +844,30 @@ double GainLaw::prob_zero() const {
 }
 double GainLaw::prob_alive() const { return impl_->law.atom ? exp_rounded(impl_->log_alive) : 1.0; }
 
-void law_moments(const double* order, const LawSpec* specs, double* out, std::size_t n,
-                 bool given_alive) {
+namespace {
+
+// Calls f(law, begin, count) for each run of equal neighbours.
+template <class F>
+void each_law(const LawSpec* specs, std::size_t n, F&& f) {
   for (std::size_t i = 0, j; i < n; i = j) {
     for (j = i + 1; j < n && specs[j] == specs[i];) ++j;
-    GainLaw(specs[i]).moments(order + i, out + i, j - i, given_alive);
+    f(GainLaw(specs[i]), i, j - i);
   }
+}
+
+}  // namespace
+
+void law_moments(const double* order, const LawSpec* specs, double* out, std::size_t n,
+                 bool given_alive) {
+  each_law(specs, n, [&](const GainLaw& law, std::size_t i, std::size_t count) {
+    law.moments(order + i, out + i, count, given_alive);
+  });
 }
 void law_scales(const double* order, const LawSpec* specs, double* out, std::size_t n,
                 bool given_alive) {
-  for (std::size_t i = 0, j; i < n; i = j) {
-    for (j = i + 1; j < n && specs[j] == specs[i];) ++j;
-    GainLaw(specs[i]).scales(order + i, out + i, j - i, given_alive);
-  }
+  each_law(specs, n, [&](const GainLaw& law, std::size_t i, std::size_t count) {
+    law.scales(order + i, out + i, count, given_alive);
+  });
 }
 void law_log_means(const LawSpec* specs, double* out, std::size_t n) {
   for (std::size_t i = 0; i < n; ++i)
@@ -870,13 +876,6 @@ void law_log_means(const LawSpec* specs, double* out, std::size_t n) {
 void law_log_vars(const LawSpec* specs, double* out, std::size_t n) {
   for (std::size_t i = 0; i < n; ++i)
     out[i] = i > 0 && specs[i] == specs[i - 1] ? out[i - 1] : GainLaw(specs[i]).log_var();
-}
-
-void law_tail_indices(const double* sigma, const LawSpec* specs, double* out, std::size_t n) {
-  for (std::size_t i = 0, j; i < n; i = j) {
-    for (j = i + 1; j < n && specs[j] == specs[i];) ++j;
-    GainLaw(specs[i]).tail_indices(sigma + i, out + i, j - i);
-  }
 }
 
 void chi_moments(const double* width, const double* order, double* out, std::size_t n) {

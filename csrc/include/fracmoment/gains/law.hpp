@@ -41,8 +41,6 @@ class GainLaw {
                bool given_alive) const;
   // (E R^order)^(-1/order); order 0 gives exp(-E[log R | R > 0]).
   void scales(const double* order, double* out, std::size_t n, bool given_alive) const;
-  // log E R^order as a double-double
-  Real log_moment(double order, bool given_alive) const;
   // log of the scale as a double-double: absolute error below 2^-60, `precise` 2^-85
   Real log_scale(double order, bool given_alive, bool precise = false) const;
 
@@ -80,7 +78,6 @@ void law_scales(const double* order, const LawSpec* specs, double* out, std::siz
                 bool given_alive);
 void law_log_means(const LawSpec* specs, double* out, std::size_t n);
 void law_log_vars(const LawSpec* specs, double* out, std::size_t n);
-void law_tail_indices(const double* sigma, const LawSpec* specs, double* out, std::size_t n);
 
 // 2^(s/2) Gamma((d+s)/2)/Gamma(d/2) for real d > 0, s > -d.
 void chi_moments(const double* width, const double* order, double* out, std::size_t n);
