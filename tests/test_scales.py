@@ -147,6 +147,26 @@ def test_order_zero_is_the_lyapunov_scale():
         assert math.log(scale) == pytest.approx(-fm.Gain(activation, 16).log_mean(), rel=1e-14)
 
 
+@pytest.mark.parametrize("order", [4.6e-15, 2.7e-8, 9e-6, -9e-6, 1.1e-5])
+@pytest.mark.parametrize(
+    "gain",
+    [
+        fm.Gain("relu", 27651),
+        fm.Gain("linear", 298446064, keep_prob=0.85, weights="orthogonal"),
+        fm.Gain(fm.RandomizedLeakyReLU(-0.2, 4.3e-05), 430, keep_prob=0.087),
+        fm.Gain(fm.LeakyReLU(1e-8), 1),
+    ],
+    ids=repr,
+)
+def test_tiny_orders(gain, order):
+    """The double route divides by the order; nothing may be lost by that."""
+    alive = order < 0
+    exact = gain.scale(order, digits=30, given_alive=alive)
+    if 1e-300 < exact < 1e300:
+        error = abs(gain.scale(order, given_alive=alive) - exact)
+        assert error <= math.ulp(float(exact))
+
+
 def test_scales_decrease_in_the_order():
     orders = np.linspace(0.0, 8.0, 50)
     for activation in ("linear", "leaky_relu", "rrelu"):

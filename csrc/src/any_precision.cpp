@@ -17,13 +17,17 @@ digits::Law exact_law(const LawSpec& s) {
                           s.orthogonal);
 }
 
-// The cost grows with the square of the order: beyond, nobody should wait without having asked.
-constexpr double kLargestOrder = 1024.0;
+// The cost grows with the square of the derivatives of the Laplace transform that an order needs:
+// beyond, nobody should wait without having asked.
+constexpr double kMostDerivatives = 512.0;
 
 digits::Real evaluate(digits::Quantity what, const LawSpec& spec, double order, bool given_alive) {
-  if (std::abs(order) > kLargestOrder)
-    throw ConvergenceError("moments of this law beyond order 1024 are only computed with digits=");
-  return digits::evaluate(what, exact_law(spec), digits::Rational(order), given_alive, kDigits);
+  const digits::Law law = exact_law(spec);
+  const bool dual = digits::takes_dual(law, digits::Rational(order) * digits::Rational(1, 2));
+  if (0.5 * (dual ? -double(spec.width) - order : order) > kMostDerivatives)
+    throw ConvergenceError(
+        "orders above 1024, or as far below -width, are only computed with digits=");
+  return digits::evaluate(what, law, digits::Rational(order), given_alive, kDigits);
 }
 
 Real rounded(digits::Real x) {

@@ -20,6 +20,7 @@ namespace fracmoment {
 namespace {
 
 constexpr int kPreciseLevel = 4;
+constexpr double kTinyOrder = 1e-5;  // scales of smaller orders come from cumulants
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 // atan for x >= 0 to 1e-9, from correctly rounded operations only: steps of rules must not depend
@@ -336,6 +337,8 @@ struct GainLaw::Impl {
     plan.reach = 0.5 * (high - low);
     if (!(high < kMaxDerivative - 4.0))
       throw ConvergenceError("no rule in double-double for orders this high");
+    // weights of great widths leave the range of doubles, wherever the reference is
+    if (!(low > -2048.0)) throw ConvergenceError("no rule in double-double for orders this low");
     plan.m = std::max(0, int(std::ceil(high)) + 3);
     const double need = 3.0 - half - low;
     if (!law.atom && !law.through_zero && need > 0.0) {
@@ -467,6 +470,16 @@ struct GainLaw::Impl {
       if (law.atom && given_alive) log_moment = log_moment - log_alive;
     }
     return -(log_moment / s_dd);
+  }
+
+  // log M(s)/s = sum_j kappa_j s^(j-1)/j! given R > 0: what follows j = 5 is negligible, and
+  // nothing is divided by a tiny order.
+  Real log_scale_near_zero(double s, bool given_alive) const {
+    const Cumulants kappa = cumulants(5);
+    const Real third = (kappa[5] * (0.2 * s) + kappa[4]) * (0.25 * s) + kappa[3];
+    const Real higher = third * (s / 3.0) + kappa[2];
+    const Real result = -(kappa[1] + higher * (0.5 * s));
+    return law.atom && !given_alive ? result - log_alive / Real(s) : result;
   }
 
   Cumulants cumulants(int n_max) const;
@@ -688,10 +701,12 @@ void GainLaw::moments(const std::complex<double>* order, std::complex<double>* o
 
 Real GainLaw::log_scale(double order, bool given_alive, bool precise) const {
   if (order == 0.0) return -impl_->log_mean();
-  // below this the two leading cumulants are the whole: the next is s^2 kappa_3/6
-  if (std::abs(order) < 1e-10 && (given_alive || !impl_->law.atom)) {
-    const Cumulants kappa = impl_->cumulants(2);
-    return -(kappa[1] + kappa[2] * (0.5 * order));
+  if (std::abs(order) < kTinyOrder) {
+    try {
+      return impl_->log_scale_near_zero(order, given_alive);
+    } catch (const ConvergenceError&) {
+      return any_precision_log_scale(impl_->spec, order, given_alive);
+    }
   }
   Real result;
   const auto by_rule = [&](const Rule& plain, const double* s, const std::size_t*, std::size_t) {
@@ -714,7 +729,7 @@ void GainLaw::scales(const double* order, double* out, std::size_t n, bool given
     std::vector<Real> log(m), factor(m);
     kernels().log_forms(r.state, s, log.data(), factor.data(), m);
     for (std::size_t i = 0; i < m; ++i) {
-      const bool special = std::abs(s[i]) < 1e-10;
+      const bool special = std::abs(s[i]) < kTinyOrder;
       const Real value = special ? log_scale(s[i], given_alive)
                                  : impl_->log_scale_from(r, s[i], log[i], factor[i], given_alive);
       out[index == nullptr ? i : index[i]] = exp_rounded(value);

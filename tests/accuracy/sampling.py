@@ -124,10 +124,7 @@ def draw(law: str, rng: np.random.Generator) -> Point:
     if kind < 0.2:
         order = log_uniform(rng, 1e-6, 1.0) * (rng.choice([-1.0, 1.0]) if edge < 0 else 1.0)
     elif kind < 0.35:
-        # Slopes on both sides of 0 with dropout: nearer the edge the any-precision route, which is
-        # the reference here, takes minutes.
-        nearest = 1e-3 if point.has_atom and lower <= 0.0 < upper else 1e-10
-        order = edge + log_uniform(rng, nearest, 1.0)
+        order = edge + log_uniform(rng, 1e-10, 1.0)
     elif kind < 0.4:
         order = float(rng.integers(1, 65))
     else:

@@ -8,9 +8,10 @@
 // is uniform in the law here: the caller's comparison of two runs with different steps and
 // substitutions decides.
 //
-// Close to order -width, or for great widths at very negative orders, all the mass of the integral
-// lies so far out that sqrt(t) L(t) = lambda v + mu to working precision; then it is a gamma
-// function.
+// Far out sqrt(t) L(t) = lambda v + mu to working precision. Close to order -width, or for great
+// widths at very negative orders, all the mass of the integral lies there; then it is a gamma
+// function. Otherwise the nodes out there are taken from that formula, so that e^v may be beyond
+// the range of any number format.
 //
 // With an atom (dropout) the part with one alive unit decays like e^(-(1/2+p) v) only and has the
 // pole of the moment at p = -1/2; it is taken out and added back in closed form (single_unit.hpp).
@@ -23,30 +24,38 @@
 
 namespace fracmoment::digits {
 
-// E X^p for p < 0 without an atom where the remote tail is everything: with delta = d/2+p,
+// sqrt(t) L(t) = lambda (v + shift) beyond v = far, up to 2^-target, without an atom.
+struct RemoteTransform {
+  RemoteTransform(const Law& law, Bits target, Bits bits) : lambda(bits), shift(bits) {
+    const Rational length = law.upper - law.lower;
+    const bool two_sided = law.lower.sign() < 0;
+    // asinh(a sqrt(2t)) = v/2 + log(a sqrt(8)) + O(1/t) at each nonzero end point.
+    const Real root_two = sqrt(Real(bits, 2));
+    const Real share = Real(bits, law.slope / length) / root_two;
+    Real logs = log(Real(bits, law.upper) * root_two * 2);
+    if (two_sided) logs += log(Real(bits, law.lower.abs()) * root_two * 2);
+    lambda = share * (two_sided ? 2 : 1) / 2;
+    shift = (Real(bits, law.one) / root_two + share * logs) / lambda;
+    far = (static_cast<double>(target) + 16.0 - 2.0 * law.log2_smallest()) * kLog2 +
+          std::log(static_cast<double>(law.width)) + std::fabs(shift.to_double()) + 2.0;
+  }
+  Real lambda, shift;
+  double far;
+};
+
+// E X^p for p < 0 without an atom where the remote part is everything: with delta = d/2+p,
 //     1/Gamma(-p) integral e^(-delta v) (lambda v + mu)^d dv
 //         = lambda^d e^(delta mu/lambda) d! / (delta^(d+1) Gamma(-p)).
-// sqrt(t) L(t) increases with t, and corrections are below 2^-target beyond v = far; so what lies
-// before is at most about far (far lambda)^d, which has to be negligible. Else nullopt.
+// sqrt(t) L(t) increases with t; so what lies before v = far is at most about far (far lambda)^d,
+// which has to be negligible. Else nullopt.
 inline std::optional<Real> remote_tail_moment(const Law& law, const Rational& p, Bits target) {
   if (law.has_atom() || p.sign() >= 0) return std::nullopt;
   const Bits bits = target + 40 + 2 * magnitude_bits(static_cast<double>(law.width)) +
                     law.cancellation_bits() + magnitude_bits(-p.to_double());
   const Rational delta = law.half_width() + p;
   const auto width = static_cast<double>(law.width);
-  const Rational length = law.upper - law.lower;
-  const bool two_sided = law.lower.sign() < 0;
-  // asinh(a sqrt(2t)) = v/2 + log(a sqrt(8)) + O(1/t) at each nonzero end point.
-  const Real root_two = sqrt(Real(bits, 2));
-  const Real share = Real(bits, law.slope / length) / root_two;
-  Real logs = log(Real(bits, law.upper) * root_two * 2);
-  if (two_sided) logs += log(Real(bits, law.lower.abs()) * root_two * 2);
-  const Real lambda = share * (two_sided ? 2 : 1) / 2;
-  const Real shift = (Real(bits, law.one) / root_two + share * logs) / lambda;
-
-  const double far = (static_cast<double>(target) + 16.0 - 2.0 * law.log2_smallest()) * kLog2 +
-                     std::log(width) + std::fabs(shift.to_double()) + 2.0;
-  const double log_far = std::log(far) + delta.log2_abs() * kLog2;
+  const RemoteTransform remote(law, target, bits);
+  const double log_far = std::log(remote.far) + delta.log2_abs() * kLog2;
   if ((width + 1.0) * log_far - std::lgamma(width + 1.0) >
       -(static_cast<double>(target) + 16.0) * kLog2) {
     return std::nullopt;
@@ -54,7 +63,8 @@ inline std::optional<Real> remote_tail_moment(const Law& law, const Rational& p,
   const Real rate(bits, delta);
   Real factorial(bits);
   mpfr_gamma(factorial.get(), Real(bits, static_cast<long>(law.width) + 1).get(), kNearest);
-  return pow(lambda / rate, law.width) / rate * exp(rate * shift) * factorial / gamma(bits, -p);
+  return pow(remote.lambda / rate, law.width) / rate * exp(rate * remote.shift) * factorial /
+         gamma(bits, -p);
 }
 
 class VanishingSlopeSum {
@@ -109,16 +119,20 @@ class VanishingSlopeSum {
     const double left_reach = 2.0 * decay / alpha + std::fabs(left_center_) + 8.0;
     const double right_reach =
         right_center_ + (2.0 * decay + 4.0 * lengthen * std::log(2.0 + lengthen / rate)) / rate;
-    if (!(right_reach < 1e17) || !(rate > 0.0)) {
+    if (!(right_reach < 1e300)) {
       throw ConvergenceError(
-          "the order is too close to -width for a randomized slope whose range contains 0; move it "
-          "away from the edge of the domain");
+          "the order is within 1e-296 of -width for a randomized slope whose range contains 0; "
+          "move "
+          "it away from the edge of the domain");
     }
     left_ = short_double(left_center_ - std::log(left_reach) - 1.0);
     right_ = right_center_ + std::log(right_reach + 2.0) + 1.0;
-    // The peak of the integrand is no narrower than about 1/sqrt(alpha + rate).
+    // The peak of the integrand is no narrower than about 1/sqrt(alpha + rate); one far out, where
+    // the integrand is e^(-delta v) v^d, no narrower than 1/sqrt(d) in w.
     const double strip = 0.5 * kPi / (1.0 + 0.02 * std::sqrt(alpha));
-    step_ = short_double(2.0 * kPi * 0.8 * strip / decay * (1.0 - 0.11 * wiggle));
+    const double remote = law_.has_atom() ? 0.0 : std::sqrt(2.0 * lengthen * decay);
+    const double frequency = std::max(decay / strip, remote);
+    step_ = short_double(2.0 * kPi * 0.8 / frequency * (1.0 - 0.11 * wiggle));
     bits_ = target_ + 48 + 2 * magnitude_bits(static_cast<double>(law_.width)) +
             magnitude_bits((std::fabs(p_.to_double()) + 1.0) * (right_reach + left_reach)) +
             law_.cancellation_bits() + UnitTransform::lost_bits(law_, m_, target_);
@@ -132,6 +146,9 @@ class VanishingSlopeSum {
     const Real one(bits_, 1);
     const Real split_weight = split_ ? one_alive_weight() : Real(bits_);
     const Real exponent(bits_, -p_);
+    const Real rate(bits_, law_.half_width() + p_);
+    const RemoteTransform remote(law_, target_, bits_);
+    const bool has_remote = !law_.has_atom() && m_ == 0;
     const auto count = static_cast<long>((right_ - left_) / step_);
     const Real growth = exp(Real::from_double(bits_, step_));
     const Real start = Real::from_double(bits_, left_);
@@ -144,10 +161,16 @@ class VanishingSlopeSum {
         up *= growth;
       }
       const Real v = w - down + up;
-      unit(exp(v), u);
-      Real f = power(u);
-      if (split_) f -= split_weight * u[m_];
-      f *= exp(exponent * v) * (one + down + up);
+      Real f(bits_);
+      if (has_remote && v.to_double() > remote.far) {
+        f = pow(remote.lambda * (v + remote.shift), law_.width) * exp(-rate * v);
+      } else {
+        unit(exp(v), u);
+        f = power(u);
+        if (split_) f -= split_weight * u[m_];
+        f *= exp(exponent * v);
+      }
+      f *= one + down + up;
       s_[0] += f;
       if (!logs) continue;
       s_[1] += f * v;

@@ -112,6 +112,22 @@ FRACMOMENT_INLINE LogForm<V> mixture_form(const MixtureRule& rule, V order) {
   return {even.log + splat<V>(constant(4)) * order, part[0] / even.shift + part[1] * ratio};
 }
 
+// int |a|^s da over the uniform slopes: (|u|^(s+1) -+ |l|^(s+1))/(s+1). The difference for l > 0 is
+// u^(s+1) (1 - (l/u)^(s+1)), which is log(u/l) at s = -1.
+template <class V>
+FRACMOMENT_INLINE DD<V> slope_power_integral(const UnitLaw& unit, V order) {
+  const DD<V> next = two_sum(order, splat<V>(1.0));
+  const DD<V> high = exp(splat<V>(log(unit.upper)) * next);
+  if (unit.lower.hi <= 0.0) {
+    if (unit.lower.hi == 0.0) return high / next;
+    return (high + exp(splat<V>(log(-unit.lower)) * next)) / next;
+  }
+  const DD<V> log_ratio = splat<V>(log(unit.upper / unit.lower));
+  const MaskOf<V> zero = next.hi == 0.0;
+  const DD<V> divisor = select(zero, DD<V>(splat<V>(1.0)), next);
+  return high * select(zero, log_ratio, -expm1(-(next * log_ratio)) / divisor);
+}
+
 // Of one unit: E b^p times the chi moment Gamma(1/2+p) 2^p/sqrt(pi), which the ratio law of a layer
 // of one unit does without.
 template <bool Full, class V>
@@ -120,18 +136,9 @@ FRACMOMENT_INLINE DD<V> single_unit_moment(const UnitLaw& unit, V order, bool wi
   DD<V> slopes{};
   for (int i = 0; i < unit.points; ++i)
     slopes = slopes + splat<V>(unit.weight[i]) * exp(splat<V>(log(unit.point[i])) * (order * half));
-  if (unit.uniform) {  // E A^s = (|u|^(s+1) -+ |l|^(s+1))/((s+1)(u-l))
-    const DD<V> next = two_sum(order, splat<V>(1.0));
-    DD<V> ends{};
-    for (int end = 0; end < 2; ++end) {
-      Real x = end ? unit.lower : unit.upper;
-      if (x.hi == 0.0) continue;
-      const bool negative = x.hi < 0.0;
-      const DD<V> power = exp(splat<V>(log(negative ? -x : x)) * next);
-      ends = (negative != bool(end)) ? ends - power : ends + power;
-    }
-    slopes =
-        slopes + ends * splat<V>(unit.uniform_weight) / (next * splat<V>(unit.upper - unit.lower));
+  if (unit.uniform) {
+    const DD<V> span = splat<V>(unit.upper - unit.lower);
+    slopes = slopes + splat<V>(unit.uniform_weight) * slope_power_integral(unit, order) / span;
   }
   if (!with_chi) return slopes;
   return slopes * single_gamma<Full>(order) * exp(splat<V>(constant(4)) * order);
