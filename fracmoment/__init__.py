@@ -6,6 +6,9 @@ multiplies the norm of its input by ``sigma R``, where the gain R is independent
 exactly.
 """
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from fracmoment._core import ConvergenceError, __version__
 from fracmoment.activations import Activation, LeakyReLU, Linear, RandomizedLeakyReLU, ReLU
 from fracmoment.expansions import (
@@ -22,6 +25,9 @@ from fracmoment.ratios import beta_moment, chi_moment, chi_ratio_moment, f_momen
 from fracmoment.scales import init_scale
 from fracmoment.tails import tail_index
 
+if TYPE_CHECKING:
+    from fracmoment import certified
+
 __all__ = [
     "Activation",
     "ConvergenceError",
@@ -33,6 +39,7 @@ __all__ = [
     "ReLU",
     "__version__",
     "beta_moment",
+    "certified",
     "chi_moment",
     "chi_ratio_moment",
     "depth_limit",
@@ -49,3 +56,11 @@ __all__ = [
     "tail_index",
     "unit_moments",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import `certified` on its first use: without it python-flint is not needed."""
+    if name == "certified":
+        return importlib.import_module("fracmoment.certified")
+    message = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(message)

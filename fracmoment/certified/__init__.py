@@ -1,0 +1,34 @@
+"""Constants of one layer with a proof: enclosures by ball arithmetic.
+
+The functions have the names of `Gain`'s methods and return an `Enclosure` that provably contains
+the exact value, of at least the digits asked for. They share no numerical code with the compiled
+core: what they rest on is FLINT's ball arithmetic and the lemmas in docs/algorithms/certified.md.
+Orders, slopes and scales may be an `Interval`; the enclosure is then one of all the values.
+
+Not for several threads at once: python-flint's precision is global.
+
+Examples
+--------
+>>> import fracmoment as fm
+>>> sigma = fm.certified.scale(fm.Gain("relu", 64), "0.8", digits=20)
+>>> sigma.digits >= 20
+True
+>>> fm.Gain("relu", 64).scale(0.8) == float(sigma)
+True
+"""
+
+from fracmoment.certified.enclosure import Enclosure
+from fracmoment.certified.interval import Interval
+from fracmoment.certified.precision import CertificationError
+from fracmoment.certified.quantities import cumulant, log_mean, log_var, moment, scale
+
+__all__ = [
+    "CertificationError",
+    "Enclosure",
+    "Interval",
+    "cumulant",
+    "log_mean",
+    "log_var",
+    "moment",
+    "scale",
+]
