@@ -48,45 +48,81 @@ Vec rounded(const LogForm<Vec>& form) {
 // Phase by phase over a few registers: the chains of dependent operations then overlap.
 constexpr int kBatch = 8;
 
-void gamma_batch(DD<Vec>* z, Gamma<Vec>* out, int count) {
-  DD<Vec> log_z[kBatch], series[kBatch];
-  for (int i = 0; i < count; ++i) out[i].shift = shift_up<false>(z[i]);
-  for (int i = 0; i < count; ++i) log_z[i] = log(z[i]);
-  for (int i = 0; i < count; ++i) series[i] = stirling_series<false>(z[i]);
-  for (int i = 0; i < count; ++i) out[i].log = stirling(z[i], log_z[i], series[i]);
-}
+// 2^p Gamma(z+p)/Gamma(z), z = width/2, p = order/2, for a few registers at once. With z moved up
+// to z', z+p to z'+q, and S Stirling's series, the logarithm of the quotient is
+//   q log(z'+q) + (z' - 1/2) log(1 + q/z') - q + S(z'+q) - S(z'):
+// no term is much larger than the result, so that logarithms to 2^-72 and S in double (it is below
+// 1/100, and errs by 2^-59) give the whole to 2^-58.
+struct ChiBatch {
+  DD<Vec> bottom[kBatch], top[kBatch], q[kBatch];  // z', z'+q, q
+  Pair<Vec> factor[kBatch];                        // what the steps up have to be corrected by
+  Vec series[kBatch];
+  DD<Vec> log_top[kBatch], log_quotient[kBatch];
+
+  static constexpr double kStart = 8.0;
+
+  // The product of z, z+1, ... up to the start of the series, to which z is moved.
+  static Pair<Vec> step_up(DD<Vec>& z) {
+    Pair<Vec> product{splat<Vec>(1.0), Vec{}}, at(z);
+    Vec steps{};
+    for (VecInt below = at.hi < kStart; any(below); below = at.hi < kStart) {
+      product = select(below, product * at, product);
+      const Vec one = select(below, splat<Vec>(1.0), Vec{});
+      at = at + one;
+      steps = steps + one;
+    }
+    z = z + steps;
+    return product;
+  }
+  static Vec stirling_tail(Vec z) {
+    constexpr int terms = 13;  // the next is below 2^-59 at kStart
+    const Vec u = 1.0 / z, square = u * u;
+    Vec sum = splat<Vec>(tables::kStirlingHi[terms - 1]);
+    for (int n = terms - 2; n >= 0; --n) sum = sum * square + tables::kStirlingHi[n];
+    return sum * u;
+  }
+
+  void evaluate(const Vec* width, const Vec* order, Vec* out, int count) {
+    const Vec half = splat<Vec>(0.5);
+    for (int i = 0; i < count; ++i) {
+      bottom[i] = DD<Vec>(width[i] * half);
+      top[i] = scale_by(two_sum(width[i], order[i]), half);
+      const Pair<Vec> below = step_up(top[i]), above = step_up(bottom[i]);
+      factor[i] = above;
+      if (any(below.hi != 1.0)) factor[i] = above * reciprocal(below);
+      q[i] = top[i] - bottom[i];
+    }
+    for (int i = 0; i < count; ++i)
+      series[i] = stirling_tail(top[i].hi) - stirling_tail(bottom[i].hi);
+    for (int i = 0; i < count; ++i) log_top[i] = log_offset<false>(top[i], top[i] + splat<Vec>(-1.0));
+    for (int i = 0; i < count; ++i) {
+      const DD<Vec> x = q[i] / bottom[i];
+      log_quotient[i] = log_offset<false>(x + splat<Vec>(1.0), x);
+    }
+    for (int i = 0; i < count; ++i) {
+      const DD<Vec> power = q[i] * log_top[i] + (bottom[i] + splat<Vec>(-0.5)) * log_quotient[i];
+      const DD<Vec> log_ratio = power - q[i] + series[i] + splat<Vec>(constant(4)) * order[i];
+      const Scaled<Vec> e = exp_scaled<false>(clamp_exponent(log_ratio));
+      const Pair<Vec> value = Pair<Vec>(e.mantissa) * factor[i];
+      out[i] = ldexp_wide(value.hi + value.lo, e.exponent);
+    }
+  }
+};
 
 void chi_moments(const double* width, const double* order, double* out, std::size_t n) {
-  double known = -1.0;
-  Gamma<Vec> base[kBatch] = {}, top[kBatch];
+  ChiBatch batch;
   for (std::size_t start = 0; start < n; start += kBatch * W) {
-    Vec d[kBatch], s[kBatch];
-    DD<Vec> z[kBatch];
-    VecInt changed = {};
+    Vec d[kBatch], s[kBatch], value[kBatch];
     const int count = int(std::min<std::size_t>(kBatch, (n - start + W - 1) / W));
     for (int i = 0; i < count; ++i) {
       const std::size_t at = start + std::size_t(i * W);
       d[i] = load_lanes(width + at, n - at);
       s[i] = load_lanes(order + at, n - at);
-      changed |= d[i] != known;
     }
-    if (any(changed)) {  // one width for many orders: its gamma function once
-      for (int i = 0; i < count; ++i) z[i] = DD<Vec>(d[i] * 0.5);
-      gamma_batch(z, base, count);
-      known = lane(d[0], 0);
-      for (int i = 0; i < count; ++i)
-        if (any(d[i] != known)) known = -1.0;
-    }
-    for (int i = 0; i < count; ++i) z[i] = scale_by(two_sum(d[i], s[i]), splat<Vec>(0.5));
-    gamma_batch(z, top, count);
+    batch.evaluate(d, s, value, count);
     for (int i = 0; i < count; ++i) {
       const std::size_t at = start + std::size_t(i * W);
-      const DD<Vec> log_ratio = top[i].log - base[i].log + splat<Vec>(constant(4)) * s[i];
-      const Scaled<Vec> e = exp_scaled<false>(clamp_exponent(log_ratio));
-      DD<Vec> value = e.mantissa;
-      if (any((top[i].shift.hi != 1.0) | (base[i].shift.hi != 1.0)))
-        value = value * base[i].shift / top[i].shift;
-      store_lanes(out + at, ldexp_wide(value.hi + value.lo, e.exponent), n - at);
+      store_lanes(out + at, value[i], n - at);
     }
   }
 }

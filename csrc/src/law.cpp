@@ -33,19 +33,21 @@ double arctangent(double x) {
   return 4.0 * x * sum;
 }
 
-// log |Gamma(c+iw)/Gamma(c)| by Stirling's leading terms.
-double log_gamma_decay(double c, double w) {
-  return 0.5 * (c - 0.5) * rough_log(1.0 + (w / c) * (w / c)) - w * arctangent(w / c);
+// log |Gamma(c+iw)/Gamma(c)| by Stirling's leading terms, angle = atan(w/c).
+double log_gamma_decay(double c, double w, double angle) {
+  return 0.5 * (c - 0.5) * rough_log(1.0 + (w / c) * (w / c)) - w * angle;
 }
 
 // The largest step, a multiple of 1/256, whose aliasing error is below exp(-target): w solves
 // log_gamma_decay(c, w) + log_gamma_decay(e, w) = -target; the slope is nearly -atan(w/c) -
 // atan(w/e).
 double trapezoid_step(double c, double e, double target) {
-  double w = 30.0;
-  for (int i = 0; i < 6; ++i) {
-    const double excess = log_gamma_decay(c, w) + log_gamma_decay(e, w) + target;
-    w = std::max(1.0, w + excess / (arctangent(w / c) + arctangent(w / e)));
+  double w = 0.8 * target;
+  for (int i = 0; i < 8; ++i) {
+    const double angle_c = arctangent(w / c), angle_e = arctangent(w / e);
+    const double excess = log_gamma_decay(c, w, angle_c) + log_gamma_decay(e, w, angle_e) + target;
+    w = std::max(1.0, w + excess / (angle_c + angle_e));
+    if (std::abs(excess) < 0.02) break;
   }
   return std::max(1.0, std::floor(256.0 * 6.283185307179586 / (w + 0.05))) / 256.0;
 }
@@ -162,11 +164,25 @@ struct Rule {
   bool serves_zero = false;
   mutable std::once_flag zero_once;
   mutable Real log_at_zero{0.0}, factor_at_zero{1.0};
-  void find_zero() const {
-    std::call_once(zero_once, [this] {
-      const double zero = 0.0;
-      kernels().log_forms(state, &zero, &log_at_zero, &factor_at_zero, 1);
-    });
+  // The forms at some orders. Order 0 goes with them the first time: lanes are there anyway.
+  void forms(const double* order, std::size_t n, std::vector<Real>& log,
+             std::vector<Real>& factor) const {
+    std::vector<double> with_zero(order, order + n);
+    with_zero.push_back(0.0);
+    const auto evaluate = [&](std::size_t count) {
+      log.resize(count);
+      factor.resize(count);
+      kernels().log_forms(state, with_zero.data(), log.data(), factor.data(), count);
+    };
+    bool done = false;
+    if (serves_zero)
+      std::call_once(zero_once, [&] {
+        evaluate(n + 1);
+        log_at_zero = log[n];
+        factor_at_zero = factor[n];
+        done = true;
+      });
+    if (!done) evaluate(n);
   }
 };
 
@@ -312,7 +328,7 @@ struct GainLaw::Impl {
       fill_mixture(*r, std::ldexp(32.0, key));
     } else if (law.kind == LawKind::mellin) {
       const Range p = range(key);
-      double target = key == kTight ? 62.0 : 44.0;
+      double target = key == kTight ? 62.0 : 42.0;
       if (level > 0) target = 44.0 + 1.6 * std::ldexp(1.0, level);  // |Gamma(m-p)| decays so
       make_mellin(*r, p.low, p.high, target, law.atom && key == -2);
     }
@@ -339,8 +355,9 @@ struct GainLaw::Impl {
       throw ConvergenceError("no rule in double-double for orders this high");
     // weights of great widths leave the range of doubles, wherever the reference is
     if (!(low > -2048.0)) throw ConvergenceError("no rule in double-double for orders this low");
-    plan.m = std::max(0, int(std::ceil(high)) + 3);
-    const double need = 3.0 - half - low;
+    // a higher derivative means fewer nodes, but longer tails where there are tails
+    plan.m = std::max(0, int(std::ceil(high)) + (base.width < 32.0 ? 3 : 4));
+    const double need = 1.0 - half - low;
     if (!law.atom && !law.through_zero && need > 0.0) {
       plan.k = int(std::ceil(need));
       if (plan.k > kMaxRaise)
@@ -357,7 +374,10 @@ struct GainLaw::Impl {
     // the nodes reach to v = (target + 8)/exponent; exp(v) must not overflow
     if (!(plan.tail_exponent * 600.0 > target + 8.0))
       throw ConvergenceError("no rule in double-double this close to the edge of the domain");
-    plan.all_decay = -rough_log(2.0 * smallest_scale(r.unit)) + 2.0;
+    // one scale's weights are largest at 2bt = c/e and decay at nearly the full rate beyond 7 times
+    // that
+    plan.all_decay = -rough_log(2.0 * smallest_scale(r.unit)) + 2.0 +
+                     rough_log(1.0 + c_high / plan.tail_exponent);
     const double log_gamma_c = log_gamma(Real(c_low + 1.0)).hi;
     const double largest = rough_log(base.width + 2.0 * std::max(high, 0.0) + 2.0 * c_low);
     const double left = (log_gamma_c - target - 2.0) / c_low - largest;
@@ -462,7 +482,6 @@ struct GainLaw::Impl {
     const bool near_zero = std::abs(s) <= 2.0 && r.serves_zero;
     Real log_moment;
     if (near_zero) {
-      r.find_zero();
       log_moment = (form_log - r.log_at_zero) + log(form_factor / r.factor_at_zero);
       if (law.atom && !given_alive) log_moment = log_moment + log_alive;
     } else {
@@ -712,9 +731,9 @@ Real GainLaw::log_scale(double order, bool given_alive, bool precise) const {
   const auto by_rule = [&](const Rule& plain, const double* s, const std::size_t*, std::size_t) {
     const bool integral = precise && impl_->law.kind == LawKind::mellin;
     const Rule& r = integral ? impl_->rule(impl_->bucket(*s), kPreciseLevel) : plain;
-    Real log, factor;
-    kernels().log_forms(r.state, s, &log, &factor, 1);
-    result = impl_->log_scale_from(r, *s, log, factor, given_alive);
+    std::vector<Real> log, factor;
+    r.forms(s, 1, log, factor);
+    result = impl_->log_scale_from(r, *s, log[0], factor[0], given_alive);
   };
   impl_->grouped(&order, 1, by_rule, [&](double s, std::size_t) {
     result = any_precision_log_scale(impl_->spec, s, given_alive);
@@ -726,8 +745,8 @@ void GainLaw::scales(const double* order, double* out, std::size_t n, bool given
   if (n == 0) return;
   const auto by_rule = [&](const Rule& r, const double* s, const std::size_t* index,
                            std::size_t m) {
-    std::vector<Real> log(m), factor(m);
-    kernels().log_forms(r.state, s, log.data(), factor.data(), m);
+    std::vector<Real> log, factor;
+    r.forms(s, m, log, factor);
     for (std::size_t i = 0; i < m; ++i) {
       const bool special = std::abs(s[i]) < kTinyOrder;
       const Real value = special ? log_scale(s[i], given_alive)

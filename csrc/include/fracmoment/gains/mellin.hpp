@@ -11,6 +11,9 @@
 // Derivation, ranges and bounds: docs/algorithms/mellin.md.
 #pragma once
 
+#include <algorithm>
+#include <vector>
+
 #include "fracmoment/gains/unit.hpp"
 
 namespace fracmoment {
@@ -31,35 +34,39 @@ struct MellinPlan {
 
 inline namespace FRACMOMENT_ISA {
 
-// sum_i c_i x^i to the power d, for positive series (J.C.P. Miller's recurrence), relative to its
-// leading coefficient: r[i] = c_i/c_0 in, q[n] out.
-template <class V>
-FRACMOMENT_INLINE void power_series(const DD<V>* r, DD<V>* q, int n, double d) {
-  q[0] = DD<V>(splat<V>(1.0));
-  for (int i = 1; i <= n; ++i) {
-    DD<V> sum{};
-    for (int j = 1; j <= i; ++j) sum = sum + (r[j] * q[i - j]) * splat<V>(j * (d + 1.0) - i);
-    q[i] = sum * splat<V>(inverse_integer(i));
-  }
-}
-
 // Nodes are made in chunks, phase by phase: each phase is one long chain of dependent operations,
 // and the processor overlaps the chains of neighbouring nodes only if they are short.
 constexpr int kGroup = 8;  // the sum is looked at after every group, on every instruction set alike
-constexpr int kChunk = 32;
+constexpr int kChunk = 24;
 
 // The local expansion at some nodes: L, 1 - L, and the series in e scaled by 2^down a power.
 template <class V>
 struct LocalSeries {
-  DD<V> L, below_one, u[kMaxDerivative + 1];
+  Pair<V> L, below_one, u[kMaxDerivative + 1];
 };
 template <class V>
 struct MellinNode {
-  IntOf<V> down;
-  DD<V> log_power;  // log P_00 = d log L
-  DD<V> value;      // P_mk/P_00 * 2^(m down)
-  DD<V> raised;     // P_0k/P_00
-  DD<V> single;     // the part of P_mk with one live unit over d dead^(d-1), scaled likewise
+  IntOf<V> down, lift;  // powers of e and f are scaled by 2^down and 2^lift
+  DD<V> log_power;      // log P_00 = d log L
+  Pair<V> value;        // P_mk/P_00 * 2^(m down + k lift)
+  Pair<V> raised;       // P_0k/P_00 * 2^(k lift)
+  Pair<V> single;       // the part of P_mk with one live unit over d dead^(d-1), scaled likewise
+};
+
+// J.C.P. Miller's recurrence for the d-th power of a positive series 1 + sum_j r_j e^j,
+//   q_n = sum_{j=1..n} (j (d+1)/n - 1) r_j q_(n-j):
+// the factors, which are the same at every node.
+class MillerFactors {
+ public:
+  MillerFactors(int m, double d) : factor_(std::size_t(m * (m + 1) / 2)) {
+    for (int n = 1; n <= m; ++n)
+      for (int j = 1; j <= n; ++j) factor_[at(n, j)] = inverse_integer(n) * (j * (d + 1.0) - n);
+  }
+  const Real& operator()(int n, int j) const { return factor_[at(n, j)]; }
+
+ private:
+  static std::size_t at(int n, int j) { return std::size_t(n * (n - 1) / 2 + j - 1); }
+  std::vector<Real> factor_;
 };
 
 template <bool Full, class V>
@@ -68,17 +75,24 @@ class MellinKernel {
   static constexpr int kVectors = kChunk / LaneTraits<V>::lanes;
 
   MellinKernel(const UnitLaw& law, const MellinPlan& plan)
-      : law_(law), plan_(plan), uniform_(law, plan.m) {
-    if (law.uniform)
-      for (int n = 1; n <= kGapTerms; ++n)
-        gap_[n] = Real{tables::kHalfRisingHi[n], tables::kHalfRisingLo[n]} * slope_moment(2 * n);
+      : law_(law),
+        plan_(plan),
+        uniform_(law, plan.m),
+        miller_(plan.k > 0 ? std::max(plan.k, plan.m) : plan.m, law.width) {
+    for (int j = 0; j <= plan.m; ++j)
+      for (int l = 0; l <= plan.k; ++l) coefficient_.push_back(unit_coefficient(j, l));
+    for (int i = 0; i < law.points; ++i) smallest_ = std::min(smallest_, law.point[i].hi);
+    if (law.uniform) set_gap();
   }
 
-  FRACMOMENT_INLINE void nodes(const DD<V>* t, MellinNode<V>* r) const {
+  FRACMOMENT_INLINE void nodes(const DD<V>* at, MellinNode<V>* r) const {
+    Pair<V> t[kVectors];
     for (int i = 0; i < kVectors; ++i) {  // 1-y is about 2t far on the left: keep its powers near 1
+      t[i] = Pair<V>(at[i]);
       const V two_t = t[i].hi + t[i].hi;
       const IntOf<V> e = ((bits(two_t) >> 52) & std::int64_t(2047)) - std::int64_t(1023);
       r[i].down = select(two_t < 1.0, -e, IntOf<V>{});
+      r[i].lift = IntOf<V>{};
     }
     if (plan_.k > 0) {
       for (int i = 0; i < kVectors; ++i) plane(t[i], r[i]);
@@ -95,139 +109,152 @@ class MellinKernel {
  private:
   static constexpr int kGapTerms = 12;
 
-  FRACMOMENT_INLINE void expand(const DD<V>& t, V up, LocalSeries<V>& r) const {
+  FRACMOMENT_INLINE void expand(const Pair<V>& t, V up, LocalSeries<V>& r) const {
     const int m = plan_.m;
     if (!law_.uniform) {
-      for (int j = 0; j <= m; ++j) r.u[j] = DD<V>{};
-      r.below_one = DD<V>{};
+      for (int j = 0; j <= m; ++j) r.u[j] = Pair<V>{};
+      r.below_one = Pair<V>{};
     }
     for (int i = 0; i < law_.points; ++i) {
-      const DD<V> two_bt = splat<V>(law_.point[i]) * scale_by(t, splat<V>(2.0));
-      const DD<V> s = inverse_root(two_bt), one_less = two_bt * (s * s);
-      const DD<V> x = scale_by(one_less, up), weight = splat<V>(law_.weight[i]);
-      DD<V> term = weight * s;
-      r.below_one = r.below_one + weight * one_less / (s + splat<V>(1.0));
-      r.u[0] = add_positive(r.u[0], term);
+      const Pair<V> two_bt = splat_pair<V>(law_.point[i]) * scale_by(t, splat<V>(2.0));
+      const Pair<V> s = inverse_root(two_bt), one_less = two_bt * (s * s);
+      const Pair<V> x = scale_by(one_less, up), weight = splat_pair<V>(law_.weight[i]);
+      Pair<V> term = weight * s;
+      r.below_one = r.below_one + weight * one_less * reciprocal(s + splat<V>(1.0));
+      r.u[0] = r.u[0] + term;
       for (int j = 1; j <= m; ++j) {
         term = term * x;
-        r.u[j] = add_positive(r.u[j], term);
+        r.u[j] = r.u[j] + term;
       }
     }
-    r.L = add_positive(r.u[0], splat<V>(law_.dead));
+    r.L = r.u[0] + splat_pair<V>(law_.dead);
   }
 
   // k = 0: a series in e alone.
   FRACMOMENT_INLINE void power(LocalSeries<V>& local, MellinNode<V>& r) const {
     const int m = plan_.m;
-    DD<V> q[kMaxDerivative + 1];
-    const DD<V> inverse = DD<V>(splat<V>(1.0)) / local.L;
-    for (int j = 1; j <= m; ++j) local.u[j] = local.u[j] * splat<V>(unit_coefficient(j, 0));
+    Pair<V> q[kMaxDerivative + 1];
+    const Pair<V> inverse = reciprocal(local.L);
+    for (int j = 1; j <= m; ++j)
+      local.u[j] = local.u[j] * splat_pair<V>(coefficient_[std::size_t(j)]);
     r.single = local.u[m];
     for (int j = 1; j <= m; ++j) local.u[j] = local.u[j] * inverse;
-    power_series(local.u, q, m, law_.width);
+    miller(local.u, q, m);
     r.value = q[m];
-    r.raised = DD<V>(splat<V>(1.0));
+    r.raised = one();
+  }
+  FRACMOMENT_INLINE static Pair<V> one() { return {splat<V>(1.0), V{}}; }
+
+  FRACMOMENT_INLINE void miller(const Pair<V>* r, Pair<V>* q, int m) const {
+    q[0] = one();
+    for (int n = 1; n <= m; ++n) {
+      Pair<V> sum{};
+      for (int j = 1; j <= n; ++j) sum = sum + (r[j] * splat_pair<V>(miller_(n, j))) * q[n - j];
+      q[n] = sum;
+    }
   }
 
   // L = 1 - below_one; near 1 the second form is exact enough, far from it the first.
-  FRACMOMENT_INLINE DD<V> log_of(const DD<V>& L, const DD<V>& below_one) const {
-    return log_offset<Full>(L, -below_one);
+  FRACMOMENT_INLINE DD<V> log_of(const Pair<V>& L, const Pair<V>& below_one) const {
+    return log_offset<Full>(normalized(L), -normalized(below_one));
   }
 
   // Starts the series with the uniform part of the law.
-  FRACMOMENT_INLINE void add_uniform(const DD<V>* t, const MellinNode<V>* node,
+  FRACMOMENT_INLINE void add_uniform(const Pair<V>* t, const MellinNode<V>* node,
                                      LocalSeries<V>* r) const {
-    const int m = plan_.m;
-    DD<V> root[kVectors], low[kVectors][kMaxDerivative + 1];
-    for (int i = 0; i < kVectors; ++i) root[i] = square_root(scale_by(t[i], splat<V>(2.0)));
-    for (int i = 0; i < kVectors; ++i)
-      uniform_.end(root[i], law_.upper, pow2(node[i].down), r[i].u);
-    for (int i = 0; i < kVectors; ++i)
-      uniform_.end(root[i], law_.lower, pow2(node[i].down), low[i]);
     for (int i = 0; i < kVectors; ++i) {
-      const DD<V> density = uniform_.density(root[i]);
-      for (int j = 0; j <= m; ++j) r[i].u[j] = (r[i].u[j] - low[i][j]) * density;
+      const Pair<V> root(square_root(normalized(scale_by(t[i], splat<V>(2.0)))));
+      uniform_.moments(root, pow2(node[i].down), r[i].u);
       // 1 - E sqrt(y): for small t, where the difference of the two cancels, a series in t serves
-      const DD<V> gap = splat<V>(law_.uniform_weight) - r[i].u[0];
+      const Pair<V> gap = splat_pair<V>(law_.uniform_weight) - r[i].u[0];
       r[i].below_one = select(t[i].hi < 1e-3, uniform_gap(t[i]), gap);
     }
   }
   // weight * E (1 - (1 + 2 A^2 t)^(-1/2)) for t < 1e-3, by the binomial series.
-  FRACMOMENT_INLINE DD<V> uniform_gap(const DD<V>& t) const {
-    const DD<V> x = scale_by(t, splat<V>(-2.0));
-    DD<V> sum{};
-    for (int n = kGapTerms; n >= 1; --n) sum = (sum + splat<V>(gap_[n])) * x;
-    return -(sum * splat<V>(law_.uniform_weight));
+  FRACMOMENT_INLINE Pair<V> uniform_gap(const Pair<V>& t) const {
+    const Pair<V> x = scale_by(t, splat<V>(-2.0));
+    Pair<V> sum{};
+    for (int n = kGapTerms; n >= 1; --n) sum = (sum + splat_pair<V>(gap_[n])) * x;
+    return -(sum * splat_pair<V>(law_.uniform_weight));
   }
-  // E A^n = (sum_i u^i l^(n-i))/(n+1)
-  FRACMOMENT_INLINE Real slope_moment(int n) const {
+  // (1/2)_n/n! E A^(2n), with E A^n = (sum_i u^i l^(n-i))/(n+1)
+  void set_gap() {
     Real sum{1.0}, low{1.0};
-    for (int i = 0; i < n; ++i) {
-      low = low * law_.lower;
-      sum = sum * law_.upper + low;
+    for (int n = 1; n <= kGapTerms; ++n) {
+      for (int i = 0; i < 2; ++i) {
+        low = low * law_.lower;
+        sum = sum * law_.upper + low;
+      }
+      gap_[n] = table_entry(tables::kHalfRisingHi, tables::kHalfRisingLo, n) * sum *
+                inverse_integer(2 * n + 1);
     }
-    return sum * inverse_integer(n + 1);
   }
 
   // k > 0: polynomials in f as coefficients of the series in e (points only).
-  FRACMOMENT_INLINE void plane(const DD<V>& t, MellinNode<V>& r) const {
+  FRACMOMENT_INLINE void plane(const Pair<V>& t, MellinNode<V>& r) const {
     const int m = plan_.m, k = plan_.k, row = k + 1;
-    const V up = pow2(r.down);
+    const V up = pow2(r.down), slowest = t.hi * (2.0 * smallest_) + 1.0;
+    r.lift = (bits(slowest) >> 52) - std::int64_t(1023);  // keeps the largest y^k near 1
     constexpr int most = 2 * (kMaxRaise + 1) > 12 * 12 ? 2 * (kMaxRaise + 1) : 12 * 12;
-    DD<V> u[most] = {}, q[most] = {}, below_one{};
+    Pair<V> u[most], q[most], below_one{};
+    for (int i = 0; i < (m + 1) * row; ++i) u[i] = Pair<V>{};
     for (int i = 0; i < law_.points; ++i) {
-      const DD<V> two_bt = splat<V>(law_.point[i]) * scale_by(t, splat<V>(2.0));
-      const DD<V> s = inverse_root(two_bt), y = s * s, one_less = two_bt * y;
-      const DD<V> x = scale_by(one_less, up), weight = splat<V>(law_.weight[i]);
-      below_one = below_one + weight * one_less / (s + splat<V>(1.0));
-      DD<V> outer = weight * s;
+      const Pair<V> two_bt = splat_pair<V>(law_.point[i]) * scale_by(t, splat<V>(2.0));
+      const Pair<V> s = inverse_root(two_bt), square = s * s, one_less = two_bt * square;
+      const Pair<V> y = scale_by(square, pow2(r.lift));
+      const Pair<V> x = scale_by(one_less, up), weight = splat_pair<V>(law_.weight[i]);
+      below_one = below_one + weight * one_less * reciprocal(s + splat<V>(1.0));
+      Pair<V> outer = weight * s;
       for (int j = 0; j <= m; ++j, outer = outer * x) {
-        DD<V> inner = outer;
-        for (int l = 0; l <= k; ++l, inner = inner * y)
-          u[j * row + l] = add_positive(u[j * row + l], inner);
+        Pair<V> inner = outer;
+        for (int l = 0; l <= k; ++l, inner = inner * y) u[j * row + l] = u[j * row + l] + inner;
       }
     }
-    const DD<V> L = u[0] + splat<V>(law_.dead), inverse = DD<V>(splat<V>(1.0)) / L;
+    const Pair<V> L = u[0] + splat_pair<V>(law_.dead), inverse = reciprocal(L);
     for (int j = 0; j <= m; ++j)
       for (int l = 0; l <= k; ++l)
-        u[j * row + l] = u[j * row + l] * (inverse * splat<V>(unit_coefficient(j, l)));
+        u[j * row + l] =
+            u[j * row + l] * (inverse * splat_pair<V>(coefficient_[std::size_t(j * row + l)]));
     r.log_power = log_of(L, below_one) * splat<V>(law_.width);
-    power_series(u, q, k, law_.width);
+    miller(u, q, k);
     r.raised = q[k];
     if (m > 0) higher_rows(u, q);
     r.value = q[m * row + k];
-    r.single = DD<V>{};
+    r.single = Pair<V>{};
   }
 
-  // rows 1..m of (sum_j u_j(f) e^j)^d by the recurrence n u_0 P_n = sum_j (j(d+1) - n) u_j P_(n-j)
-  FRACMOMENT_INLINE void higher_rows(const DD<V>* u, DD<V>* q) const {
+  // rows 1..m of (sum_j u_j(f) e^j)^d by Miller's recurrence with u_0(f) as divisor
+  FRACMOMENT_INLINE void higher_rows(const Pair<V>* u, Pair<V>* q) const {
     const int m = plan_.m, k = plan_.k, row = k + 1;
-    DD<V> reciprocal[12];  // 1/u_0(f)
+    Pair<V> inverse[12];  // 1/u_0(f)
     for (int l = 0; l <= k; ++l) {
-      DD<V> sum = l == 0 ? DD<V>(splat<V>(1.0)) : DD<V>{};
-      for (int i = 1; i <= l; ++i) sum = sum - u[i] * reciprocal[l - i];
-      reciprocal[l] = sum;
+      Pair<V> sum = l == 0 ? one() : Pair<V>{};
+      for (int i = 1; i <= l; ++i) sum = sum - u[i] * inverse[l - i];
+      inverse[l] = sum;
     }
     for (int n = 1; n <= m; ++n) {
-      DD<V> sum[12] = {};
+      Pair<V> sum[12] = {};
       for (int j = 1; j <= n; ++j)
         for (int l = 0; l <= k; ++l) {
-          DD<V> product{};
+          Pair<V> product{};
           for (int i = 0; i <= l; ++i)
             product = product + u[j * row + i] * q[(n - j) * row + l - i];
-          sum[l] = sum[l] + product * splat<V>(j * (law_.width + 1.0) - n);
+          sum[l] = sum[l] + product * splat_pair<V>(miller_(n, j));
         }
       for (int l = 0; l <= k; ++l) {
-        DD<V> value{};
-        for (int i = 0; i <= l; ++i) value = value + sum[i] * reciprocal[l - i];
-        q[n * row + l] = value * splat<V>(inverse_integer(n));
+        Pair<V> value{};
+        for (int i = 0; i <= l; ++i) value = value + sum[i] * inverse[l - i];
+        q[n * row + l] = value;
       }
     }
   }
 
   const UnitLaw& law_;
   MellinPlan plan_;
-  UniformMoments<V> uniform_;
+  UniformMoments<Full, V> uniform_;
+  MillerFactors miller_;
+  double smallest_ = 1.0;          // scale b
+  std::vector<Real> coefficient_;  // unit_coefficient(j, l), row by row
   Real gap_[kGapTerms + 1];
 };
 
@@ -253,8 +280,10 @@ class MellinStop {
     const double ahead = plan_.p0 < 0.0 && v < plan_.all_decay
                              ? (plan_.reach - plan_.p0) * (plan_.all_decay - v)
                              : 0.0;
-    if (!atom_ && log_raised + log_bound_ - plan_.p0 * from_reference + margin + ahead <
-                      log_sum - plan_.target - 6.0)
+    // with an atom the bound falls to dead^d, which is enough where weights of larger scales count
+    if ((!atom_ || plan_.p0 >= plan_.reach) &&
+        log_raised + log_bound_ - plan_.p0 * from_reference + margin + ahead <
+            log_sum - plan_.target - 6.0)
       return true;
     // once all scales have decayed the weights themselves tell
     if (v <= plan_.all_decay || last > first) return false;
@@ -273,13 +302,14 @@ FRACMOMENT_INLINE void chunk_weights(const MellinPlan& plan, const Real& log_sin
                                      const MellinNode<V>* node, const V* v, DD<V>* weight) {
   for (int i = 0; i < MellinKernel<Full, V>::kVectors; ++i) {
     const V from_reference = v[i] - splat<V>(double(plan.reference) * plan.h);
-    const DD<V> shift = two_prod(from_reference, splat<V>(-plan.p0));
+    DD<V> shift = two_prod(from_reference, splat<V>(-plan.p0));
+    if (plan.k > 0) shift = shift - splat<V>(log_two()) * to_double(node[i].lift * plan.k);
     const Scaled<V> e = exp_scaled<Full>(clamp_exponent(node[i].log_power + shift));
-    DD<V> w = e.mantissa * node[i].value;
+    DD<V> w = e.mantissa * normalized(node[i].value);
     if (plan.drop_single) {
       const Scaled<V> s = exp_scaled<Full>(clamp_exponent(
           shift + splat<V>(log_single) - splat<V>(log_two()) * to_double(e.exponent)));
-      w = w - scale_wide(s.mantissa * node[i].single, s.exponent);
+      w = w - scale_wide(s.mantissa * normalized(node[i].single), s.exponent);
     }
     weight[i] = scale_wide(w, clamp_power(e.exponent - node[i].down * std::int64_t(plan.m)));
   }
@@ -329,7 +359,8 @@ std::int64_t mellin_weights(const UnitLaw& law, const MellinPlan& plan, double* 
       const int last = int(group - start) + kGroup - 1;
       const MellinNode<V>& end = node[last / W];
       const double log_raised =
-          lane(end.log_power.hi, last % W) + rough_log(lane(end.raised.hi, last % W));
+          lane(end.log_power.hi, last % W) + rough_log(lane(end.raised.hi, last % W)) -
+          0.6931471805599453 * double(plan.k) * double(end.lift[last % W]);
       if (stop(double(plan.first + start + last) * plan.h, log_raised, hi[group],
                hi[group + kGroup - 1], sum))
         return group + kGroup;
