@@ -66,11 +66,11 @@ class Laws(NamedTuple):
         """
         atom = self.has_atom()
         bounded = self.orthogonal & (self.lower * self.upper > 0)
-        if self.scalar:  # the same without NumPy's overhead
+        if isinstance(atom, bool) and isinstance(bounded, bool):  # without passes over arrays
             if atom:
                 return -1.0 if given_alive else 0.0
-            return -math.inf if bounded else -float(self.width)
-        free = np.where(bounded, -np.inf, -np.asarray(self.width, dtype=np.float64))
+            return -math.inf if bounded else _negative(self.width)
+        free = np.where(bounded, -np.inf, _negative(self.width))
         return np.where(atom, -1.0 if given_alive else 0.0, free)
 
     def flat(self, *arguments: Any) -> tuple[tuple[int, ...], Any]:
@@ -152,6 +152,10 @@ class Laws(NamedTuple):
         """Return Var[log R | R > 0]."""
         shape, flat = self.flat(0.0)
         return _core.law_log_vars(*flat[1:]).reshape(shape)
+
+
+def _negative(width: Any) -> Any:
+    return -float(width) if isinstance(width, int) else np.negative(width, dtype=np.float64)
 
 
 _ATOM_HINT = (

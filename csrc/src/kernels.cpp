@@ -61,17 +61,18 @@ struct ChiBatch {
 
   static constexpr double kStart = 8.0;
 
+  static Vec head(const Vec& z) { return z; }
+  static Vec head(const Pair<Vec>& z) { return z.hi; }
   // The product of z, z+1, ... up to the start of the series, to which z is moved.
-  static Pair<Vec> step_up(DD<Vec>& z) {
-    Pair<Vec> product{splat<Vec>(1.0), Vec{}}, at(z);
-    Vec steps{};
-    for (VecInt below = at.hi < kStart; any(below); below = at.hi < kStart) {
-      product = select(below, product * at, product);
-      const Vec one = select(below, splat<Vec>(1.0), Vec{});
-      at = at + one;
-      steps = steps + one;
+  template <class Z>
+  static Pair<Vec> step_up(Z& z) {
+    Pair<Vec> product{splat<Vec>(1.0), Vec{}};
+    if (!any(head(z) < kStart)) return product;
+    for (int k = 0; k < int(kStart); ++k) {
+      const VecInt below = head(z) < kStart;
+      product = select(below, product * z, product);
+      z = z + select(below, splat<Vec>(1.0), Vec{});
     }
-    z = z + steps;
     return product;
   }
   static Vec stirling_tail(Vec z) {
@@ -85,16 +86,19 @@ struct ChiBatch {
   void evaluate(const Vec* width, const Vec* order, Vec* out, int count) {
     const Vec half = splat<Vec>(0.5);
     for (int i = 0; i < count; ++i) {
-      bottom[i] = DD<Vec>(width[i] * half);
-      top[i] = scale_by(two_sum(width[i], order[i]), half);
-      const Pair<Vec> below = step_up(top[i]), above = step_up(bottom[i]);
+      Vec z = width[i] * half;
+      Pair<Vec> z_plus_p(scale_by(two_sum(width[i], order[i]), half));
+      const Pair<Vec> below = step_up(z_plus_p), above = step_up(z);
+      bottom[i] = DD<Vec>(z);
+      top[i] = normalized(z_plus_p);
       factor[i] = above;
       if (any(below.hi != 1.0)) factor[i] = above * reciprocal(below);
       q[i] = top[i] - bottom[i];
     }
     for (int i = 0; i < count; ++i)
       series[i] = stirling_tail(top[i].hi) - stirling_tail(bottom[i].hi);
-    for (int i = 0; i < count; ++i) log_top[i] = log_offset<false>(top[i], top[i] + splat<Vec>(-1.0));
+    for (int i = 0; i < count; ++i)
+      log_top[i] = log_offset<false>(top[i], top[i] + splat<Vec>(-1.0));
     for (int i = 0; i < count; ++i) {
       const DD<Vec> x = q[i] / bottom[i];
       log_quotient[i] = log_offset<false>(x + splat<Vec>(1.0), x);

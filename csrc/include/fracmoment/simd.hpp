@@ -65,9 +65,15 @@ FRACMOMENT_INLINE VecInt select(VecInt m, VecInt a, VecInt b) { return m ? a : b
 
 FRACMOMENT_INLINE bool any(bool m) { return m; }
 FRACMOMENT_INLINE bool any(VecInt m) {
+#if defined(__AVX512F__) && defined(__AVX512DQ__)
+  return _mm512_test_epi64_mask((__m512i)m, (__m512i)m) != 0;
+#elif defined(__AVX2__) && defined(__FMA__)
+  return _mm256_testz_si256((__m256i)m, (__m256i)m) == 0;
+#else
   std::int64_t r = 0;
   for (int i = 0; i < kLanes; ++i) r |= m[i];
   return r != 0;
+#endif
 }
 FRACMOMENT_INLINE bool all(bool m) { return m; }
 FRACMOMENT_INLINE bool all(VecInt m) { return !any(~m); }
