@@ -61,15 +61,12 @@ struct ChiBatch {
 
   static constexpr double kStart = 8.0;
 
-  static Vec head(const Vec& z) { return z; }
-  static Vec head(const Pair<Vec>& z) { return z.hi; }
   // The product of z, z+1, ... up to the start of the series, to which z is moved.
-  template <class Z>
-  static Pair<Vec> step_up(Z& z) {
+  static Pair<Vec> step_up(Pair<Vec>& z) {
     Pair<Vec> product{splat<Vec>(1.0), Vec{}};
-    if (!any(head(z) < kStart)) return product;
+    if (!any(z.hi < kStart)) return product;
     for (int k = 0; k < int(kStart); ++k) {
-      const VecInt below = head(z) < kStart;
+      const VecInt below = z.hi < kStart;
       product = select(below, product * z, product);
       z = z + select(below, splat<Vec>(1.0), Vec{});
     }
@@ -86,10 +83,9 @@ struct ChiBatch {
   void evaluate(const Vec* width, const Vec* order, Vec* out, int count) {
     const Vec half = splat<Vec>(0.5);
     for (int i = 0; i < count; ++i) {
-      Vec z = width[i] * half;
-      Pair<Vec> z_plus_p(scale_by(two_sum(width[i], order[i]), half));
+      Pair<Vec> z{width[i] * half, Vec{}}, z_plus_p(scale_by(two_sum(width[i], order[i]), half));
       const Pair<Vec> below = step_up(z_plus_p), above = step_up(z);
-      bottom[i] = DD<Vec>(z);
+      bottom[i] = normalized(z);
       top[i] = normalized(z_plus_p);
       factor[i] = above;
       if (any(below.hi != 1.0)) factor[i] = above * reciprocal(below);

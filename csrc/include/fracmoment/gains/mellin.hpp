@@ -358,9 +358,9 @@ std::int64_t mellin_weights(const UnitLaw& law, const MellinPlan& plan, double* 
       if (!(sum < 1e280)) return kOverflow;
       const int last = int(group - start) + kGroup - 1;
       const MellinNode<V>& end = node[last / W];
-      const double log_raised =
-          lane(end.log_power.hi, last % W) + rough_log(lane(end.raised.hi, last % W)) -
-          0.6931471805599453 * double(plan.k) * double(end.lift[last % W]);
+      const double log_raised = lane(end.log_power.hi, last % W) +
+                                rough_log(lane(end.raised.hi, last % W)) -
+                                0.6931471805599453 * double(plan.k) * double(end.lift[last % W]);
       if (stop(double(plan.first + start + last) * plan.h, log_raised, hi[group],
                hi[group + kGroup - 1], sum))
         return group + kGroup;
