@@ -148,12 +148,16 @@ void complex_moments(const LawState& law, const double* order, double* out, std:
   }
 }
 
-void log_forms(const LawState& law, const double* order, Real* log, Real* factor, std::size_t n) {
+void log_moments(const LawState& law, const double* order, Real* out, std::size_t n) {
   for (std::size_t i = 0; i < n; i += W) {
     const LogForm<Vec> form = log_form<true>(law, load_lanes(order + i, n - i));
-    store_reals(log + i, form.log, n - i);
-    store_reals(factor + i, form.factor, n - i);
+    store_reals(out + i, form.log + log(form.factor), n - i);
   }
+}
+
+void exponentials(const Real* x, double* out, std::size_t n) {
+  for (std::size_t i = 0; i < n; i += W)
+    store_lanes(out + i, exp_rounded(load_reals(x + i, n - i)), n - i);
 }
 
 void log_gammas(const Real* z, Real* out, std::size_t n) {
@@ -172,11 +176,12 @@ extern const Kernels kKernels;
 const Kernels kKernels = {FRACMOMENT_STRING(FRACMOMENT_ISA),
                           chi_moments,
                           moments,
-                          log_forms,
+                          log_moments,
                           complex_moments,
                           mellin_weights<false, Vec>,
                           mellin_weights<true, Vec>,
                           invert<Vec>,
+                          exponentials,
                           log_gammas,
                           polygammas};
 

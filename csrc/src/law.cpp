@@ -160,29 +160,24 @@ struct Rule {
   LawState state;
   UnitLaw unit;  // what `state.single` points to, and what the nodes were made of
   std::vector<double> hi, lo, inverse_hi, inverse_lo;
-  // Where the rule serves order 0: the form there, where the law has mass P(R > 0).
+  // Where the rule serves order 0: log M there, of the mass P(R > 0).
   bool serves_zero = false;
   mutable std::once_flag zero_once;
-  mutable Real log_at_zero{0.0}, factor_at_zero{1.0};
-  // The forms at some orders. Order 0 goes with them the first time: lanes are there anyway.
-  void forms(const double* order, std::size_t n, std::vector<Real>& log,
-             std::vector<Real>& factor) const {
-    std::vector<double> with_zero(order, order + n);
-    with_zero.push_back(0.0);
-    const auto evaluate = [&](std::size_t count) {
-      log.resize(count);
-      factor.resize(count);
-      kernels().log_forms(state, with_zero.data(), log.data(), factor.data(), count);
-    };
+  mutable Real log_at_zero{0.0};
+  // log M at some orders. Order 0 goes with them the first time: lanes are there anyway.
+  void log_moments(const double* order, std::size_t n, Real* out) const {
     bool done = false;
     if (serves_zero)
       std::call_once(zero_once, [&] {
-        evaluate(n + 1);
+        std::vector<double> with_zero(order, order + n);
+        with_zero.push_back(0.0);
+        std::vector<Real> log(n + 1);
+        kernels().log_moments(state, with_zero.data(), log.data(), n + 1);
         log_at_zero = log[n];
-        factor_at_zero = factor[n];
+        std::copy_n(log.begin(), n, out);
         done = true;
       });
-    if (!done) evaluate(n);
+    if (!done) kernels().log_moments(state, order, out, n);
   }
 };
 
@@ -475,31 +470,28 @@ struct GainLaw::Impl {
     return state;
   }
 
-  // -log M(s)/s as a double-double, from the form at s and at 0.
-  Real log_scale_from(const Rule& r, double s, const Real& form_log, const Real& form_factor,
-                      bool given_alive) const {
-    const Real s_dd{s};
-    const bool near_zero = std::abs(s) <= 2.0 && r.serves_zero;
-    Real log_moment;
-    if (near_zero) {
-      log_moment = (form_log - r.log_at_zero) + log(form_factor / r.factor_at_zero);
+  // -log M(s)/s as a double-double, from the rule's log M(s) and log M(0).
+  Real log_scale_from(const Rule& r, double s, Real log_moment, bool given_alive) const {
+    if (std::abs(s) <= 2.0 && r.serves_zero) {
+      log_moment = log_moment - r.log_at_zero;
       if (law.atom && !given_alive) log_moment = log_moment + log_alive;
-    } else {
-      log_moment = form_log + log(form_factor);
-      if (law.atom && given_alive) log_moment = log_moment - log_alive;
+    } else if (law.atom && given_alive) {
+      log_moment = log_moment - log_alive;
     }
-    return -(log_moment / s_dd);
+    return -(log_moment / Real(s));
   }
 
   // log M(s)/s = sum_j kappa_j s^(j-1)/j! given R > 0: what follows j = 5 is negligible, and
   // nothing is divided by a tiny order.
-  Real log_scale_near_zero(double s, bool given_alive) const {
+  Real log_scale_series(double s, bool given_alive) const {
     const Cumulants kappa = cumulants(5);
     const Real third = (kappa[5] * (0.2 * s) + kappa[4]) * (0.25 * s) + kappa[3];
     const Real higher = third * (s / 3.0) + kappa[2];
     const Real result = -(kappa[1] + higher * (0.5 * s));
     return law.atom && !given_alive ? result - log_alive / Real(s) : result;
   }
+
+  Real log_scale_near_zero(double s, bool given_alive) const;
 
   Cumulants cumulants(int n_max) const;
   Cumulants mellin_cumulants(const Rule& r, int n_max) const;
@@ -718,45 +710,39 @@ void GainLaw::moments(const std::complex<double>* order, std::complex<double>* o
   }
 }
 
-Real GainLaw::log_scale(double order, bool given_alive, bool precise) const {
-  if (order == 0.0) return -impl_->log_mean();
-  if (std::abs(order) < kTinyOrder) {
-    try {
-      return impl_->log_scale_near_zero(order, given_alive);
-    } catch (const ConvergenceError&) {
-      return any_precision_log_scale(impl_->spec, order, given_alive);
-    }
+Real GainLaw::Impl::log_scale_near_zero(double s, bool given_alive) const {
+  if (s == 0.0) return -log_mean();
+  try {
+    return log_scale_series(s, given_alive);
+  } catch (const ConvergenceError&) {
+    return any_precision_log_scale(spec, s, given_alive);
   }
-  Real result;
-  const auto by_rule = [&](const Rule& plain, const double* s, const std::size_t*, std::size_t) {
-    const bool integral = precise && impl_->law.kind == LawKind::mellin;
-    const Rule& r = integral ? impl_->rule(impl_->bucket(*s), kPreciseLevel) : plain;
-    std::vector<Real> log, factor;
-    r.forms(s, 1, log, factor);
-    result = impl_->log_scale_from(r, *s, log[0], factor[0], given_alive);
+}
+
+void GainLaw::log_scales(const double* order, Real* out, std::size_t n, bool given_alive,
+                         bool precise) const {
+  if (n == 0) return;
+  const bool other_rule = precise && impl_->law.kind == LawKind::mellin;
+  std::vector<Real> values;
+  const auto by_rule = [&](const Rule& plain, const double* s, const std::size_t* index,
+                           std::size_t m) {
+    const Rule& r = other_rule ? impl_->rule(impl_->bucket(*s), kPreciseLevel) : plain;
+    values.resize(m);
+    r.log_moments(s, m, values.data());
+    for (std::size_t i = 0; i < m; ++i)
+      out[index == nullptr ? i : index[i]] =
+          std::abs(s[i]) < kTinyOrder ? impl_->log_scale_near_zero(s[i], given_alive)
+                                      : impl_->log_scale_from(r, s[i], values[i], given_alive);
   };
-  impl_->grouped(&order, 1, by_rule, [&](double s, std::size_t) {
-    result = any_precision_log_scale(impl_->spec, s, given_alive);
+  impl_->grouped(order, n, by_rule, [&](double s, std::size_t i) {
+    out[i] = any_precision_log_scale(impl_->spec, s, given_alive);
   });
-  return result;
 }
 
 void GainLaw::scales(const double* order, double* out, std::size_t n, bool given_alive) const {
-  if (n == 0) return;
-  const auto by_rule = [&](const Rule& r, const double* s, const std::size_t* index,
-                           std::size_t m) {
-    std::vector<Real> log, factor;
-    r.forms(s, m, log, factor);
-    for (std::size_t i = 0; i < m; ++i) {
-      const bool special = std::abs(s[i]) < kTinyOrder;
-      const Real value = special ? log_scale(s[i], given_alive)
-                                 : impl_->log_scale_from(r, s[i], log[i], factor[i], given_alive);
-      out[index == nullptr ? i : index[i]] = exp_rounded(value);
-    }
-  };
-  impl_->grouped(order, n, by_rule, [&](double s, std::size_t i) {
-    out[i] = exp_rounded(any_precision_log_scale(impl_->spec, s, given_alive));
-  });
+  std::vector<Real> logs(n);
+  log_scales(order, logs.data(), n, given_alive);
+  kernels().exponentials(logs.data(), out, n);
 }
 
 namespace {
@@ -804,7 +790,11 @@ void GainLaw::tail_indices(const double* sigma, double* out, std::size_t n) cons
       continue;
     }
     // log E(sigma R)^s / s increases from the drift (or from -infinity with an atom) through 0
-    const auto value = [&](double s) { return to_double(log_sigma - log_scale(s, false, true)); };
+    const auto value = [&](double s) {
+      Real log_scale;
+      log_scales(&s, &log_scale, 1, false, true);
+      return to_double(log_sigma - log_scale);
+    };
     double lo = 0.0, flo = to_double(log_sigma + log_mean), hi = 1.0, fhi = value(hi);
     while (fhi < 0.0 && hi < 1e9) {
       lo = hi;
@@ -883,10 +873,7 @@ namespace {
 // Calls f(law, begin, count) for each run of equal neighbours.
 template <class F>
 void each_law(const LawSpec* specs, std::size_t n, F&& f) {
-  for (std::size_t i = 0, j; i < n; i = j) {
-    for (j = i + 1; j < n && specs[j] == specs[i];) ++j;
-    f(GainLaw(specs[i]), i, j - i);
-  }
+  each_run(specs, n, [&](std::size_t i, std::size_t count) { f(GainLaw(specs[i]), i, count); });
 }
 
 }  // namespace

@@ -13,10 +13,9 @@ struct Kernels {
   const char* name;
   // chi moments, each element its own width
   void (*chi_moments)(const double* width, const double* order, double* out, std::size_t n);
-  // moments of one law over orders, and the two parts of their logarithm in full precision
+  // moments of one law over orders, and their logarithms in full precision
   void (*moments)(const LawState& law, const double* order, double* out, std::size_t n);
-  void (*log_forms)(const LawState& law, const double* order, Real* log, Real* factor,
-                    std::size_t n);
+  void (*log_moments)(const LawState& law, const double* order, Real* out, std::size_t n);
   // moments of complex order: real and imaginary parts interleaved
   void (*complex_moments)(const LawState& law, const double* order, double* out, std::size_t n);
   // nodes of a Mellin rule, to 2^-60 or (full) to 2^-92; see mellin_weights
@@ -27,6 +26,7 @@ struct Kernels {
   // distribution and density of X or the ratio; returns how many points did not converge
   std::size_t (*invert)(const UnitLaw& unit, Inverse what, bool ratio, const InversionPoint* points,
                         Real* out, std::size_t n);
+  void (*exponentials)(const Real* x, double* out, std::size_t n);  // rounded once
   // log Gamma, and (-1)^(m+1) psi^(m), at double-double arguments
   void (*log_gammas)(const Real* z, Real* out, std::size_t n);
   void (*polygammas)(int m, const Real* z, Real* out, std::size_t n);

@@ -10,7 +10,7 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <optional>
+#include <vector>
 
 #include "fracmoment/gains/law.hpp"
 #include "fracmoment/special/elementary.hpp"
@@ -24,47 +24,36 @@ struct LayerSpec {
   bool root_mean_square = true;
 };
 
-namespace detail {
+inline bool operator==(const LayerSpec& a, const LayerSpec& b) {
+  return a.gain == b.gain && a.fan_in == b.fan_in && a.root_mean_square == b.root_mean_square;
+}
 
-// Keeps the last law, so that equal neighbours share its work.
-class LastLaw {
- public:
-  const GainLaw& get(const LawSpec& spec) {
-    if (!law_ || !(law_->spec() == spec)) law_.emplace(spec);
-    return *law_;
+// log sigma for the orders of one layer.
+inline void log_init_scales(const LayerSpec& layer, const double* order, Real* out, std::size_t n,
+                            bool given_alive) {
+  LawSpec spec = layer.gain;
+  const bool wide = spec.orthogonal && layer.fan_in > spec.width;
+  if (wide) spec.orthogonal = false;
+  GainLaw(spec).log_scales(order, out, n, given_alive);
+  if (wide) {
+    std::vector<Real> inputs(n);
+    const LawSpec chi{layer.fan_in, 1.0, 1.0, 1.0, false, false};
+    GainLaw(chi).log_scales(order, inputs.data(), n, false);
+    for (std::size_t i = 0; i < n; ++i) out[i] = out[i] - inputs[i];
   }
-
- private:
-  std::optional<GainLaw> law_;
-};
-
-}  // namespace detail
+  if (layer.root_mean_square && layer.fan_in != spec.width) {
+    const Real half_log = scale_by(log(Real(double(spec.width)) / Real(double(layer.fan_in))), 0.5);
+    for (std::size_t i = 0; i < n; ++i) out[i] = out[i] + half_log;
+  }
+}
 
 inline void init_scales(const double* order, const LayerSpec* layers, double* out, std::size_t n,
                         bool given_alive) {
-  detail::LastLaw gains, inputs;
-  for (std::size_t i = 0; i < n; ++i) {
-    LawSpec spec = layers[i].gain;
-    const std::int64_t fan_in = layers[i].fan_in, fan_out = spec.width;
-    const bool wide = spec.orthogonal && fan_in > fan_out;
-    if (wide) spec.orthogonal = false;
-    const bool factor = layers[i].root_mean_square && fan_in != fan_out;
-    const GainLaw& gain = gains.get(spec);
-    if (!wide && !factor) {
-      gain.scales(&order[i], &out[i], 1, given_alive);
-      continue;
-    }
-    Real log_scale = gain.log_scale(order[i], given_alive);
-    if (wide) {
-      const LawSpec chi{fan_in, 1.0, 1.0, 1.0, false, false};
-      log_scale = log_scale - inputs.get(chi).log_scale(order[i], false);
-    }
-    if (factor) {
-      const Real ratio = Real(double(fan_out)) / Real(double(fan_in));
-      log_scale = log_scale + scale_by(log(ratio), 0.5);
-    }
-    out[i] = exp_rounded(log_scale);
-  }
+  std::vector<Real> logs(n);
+  each_run(layers, n, [&](std::size_t i, std::size_t count) {
+    log_init_scales(layers[i], order + i, logs.data() + i, count, given_alive);
+  });
+  for (std::size_t i = 0; i < n; ++i) out[i] = exp_rounded(logs[i]);
 }
 
 }  // namespace fracmoment

@@ -41,8 +41,9 @@ class GainLaw {
                bool given_alive) const;
   // (E R^order)^(-1/order); order 0 gives exp(-E[log R | R > 0]).
   void scales(const double* order, double* out, std::size_t n, bool given_alive) const;
-  // log of the scale as a double-double: absolute error below 2^-60, `precise` 2^-85
-  Real log_scale(double order, bool given_alive, bool precise = false) const;
+  // their logarithms as double-doubles: absolute error below 2^-60, `precise` 2^-85
+  void log_scales(const double* order, Real* out, std::size_t n, bool given_alive,
+                  bool precise = false) const;
 
   // Of log R given R > 0.
   double log_mean() const;
@@ -70,6 +71,15 @@ class GainLaw {
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
+
+// Calls f(begin, count) for each run of equal neighbours.
+template <class T, class F>
+void each_run(const T* items, std::size_t n, F&& f) {
+  for (std::size_t i = 0, j; i < n; i = j) {
+    for (j = i + 1; j < n && items[j] == items[i];) ++j;
+    f(i, j - i);
+  }
+}
 
 // Elementwise, each element with its own law; equal neighbours share their work.
 void law_moments(const double* order, const LawSpec* specs, double* out, std::size_t n,
