@@ -21,6 +21,13 @@ namespace {
 
 constexpr int kPreciseLevel = 4;
 constexpr double kTinyOrder = 1e-5;  // scales of smaller orders come from cumulants
+// floor(log2 x), exactly.
+int binary_exponent(double x) {
+  int exponent = 0;
+  std::frexp(x, &exponent);
+  return exponent - 1;
+}
+
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 // atan for x >= 0 to 1e-9, from correctly rounded operations only: steps of rules must not depend
@@ -280,13 +287,13 @@ struct GainLaw::Impl {
 
   int bucket(double order) const {
     if (law.kind == LawKind::mixture)  // 0 up to order 64, then one for each octave
-      return order <= 64.0 ? 0 : int(std::ceil(std::log2(order / 64.0)));
+      return order <= 64.0 ? 0 : 1 + binary_exponent(order / 64.0);
     if (law.kind != LawKind::mellin) return 0;
     const double p = 0.5 * order;
     if (law.atom && p < 0.0) return p < -0.2 ? -2 : -1;
     if (law.through_zero && !law.atom && p < 0.0) {
       const double distance = 0.5 * (base.width + order);
-      if (distance < 1.0) return kEdge + int(std::floor(std::log2(distance)));
+      if (distance < 1.0) return kEdge + binary_exponent(distance);
     }
     return int(std::floor(p));
   }
