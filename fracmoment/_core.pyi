@@ -117,6 +117,18 @@ def digits_evaluate(
     order: str,
     digits: int,
 ) -> tuple[str, int]: ...
+def digits_complex_moment(
+    width: int,
+    lower: str,
+    upper: str,
+    keep_prob: str,
+    inverted: bool,
+    orthogonal: bool,
+    given_alive: bool,
+    order: str,
+    imaginary: str,
+    digits: int,
+) -> tuple[tuple[str, int], tuple[str, int]]: ...
 def digits_gamma_ratio(
     numerators: list[str],
     denominators: list[str],

@@ -1,4 +1,4 @@
-"""The any-precision route: exact rationals in, `mpmath.mpf` out.
+"""The any-precision route: exact rationals in, `mpmath.mpf` or `mpmath.mpc` out.
 
 mpmath is imported on the first use only: the float route does without it.
 """
@@ -61,6 +61,36 @@ def law(
             digits,
         )
     )
+
+
+def complex_moment(
+    width: int,
+    lower: float | Fraction,
+    upper: float | Fraction,
+    keep_prob: float | Fraction,
+    inverted: bool,
+    orthogonal: bool,
+    given_alive: bool,
+    order: float | Fraction,
+    imaginary: float | Fraction,
+    digits: int,
+) -> Any:
+    """Return a moment of complex order, correct to ``digits`` digits of its modulus."""
+    import mpmath
+
+    parts = _core.digits_complex_moment(
+        int(width),
+        text(lower),
+        text(upper),
+        text(keep_prob),
+        bool(inverted),
+        bool(orthogonal),
+        given_alive,
+        text(order),
+        text(imaginary),
+        digits,
+    )
+    return mpmath.mp.make_mpc(tuple(to_mpf(*part)._mpf_ for part in parts))
 
 
 def broadcast(function: Callable[..., Any], *arguments: Any) -> Result:

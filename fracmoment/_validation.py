@@ -276,8 +276,36 @@ def floats(name: str, value: Any) -> float | FloatArray:
     return _finite_floats(name, array)
 
 
+def _is_complex(value: Any) -> bool:
+    """Return whether a scalar is of a complex type: Python's, NumPy's or mpmath.mpc."""
+    return isinstance(value, (complex, np.complexfloating)) or hasattr(value, "_mpc_")
+
+
+def complex_parts(name: str, value: Any) -> tuple[Any, Any] | None:
+    """Return real and imaginary part of a complex parameter as `canonical` does; None if real."""
+    if isinstance(value, (float, int, str, Fraction)):
+        return None
+    if _is_complex(value):
+        return canonical(name, value.real), canonical(name, value.imag)
+    if not is_array_like(value):
+        return None
+    array = np.asarray(value)
+    if array.ndim == 0:
+        return complex_parts(name, array.item())
+    if array.dtype.kind != "c" and not any(_is_complex(entry) for entry in array.flat):
+        return None
+    real, imaginary = (np.empty(array.shape, dtype=object) for _ in range(2))
+    for index, entry in enumerate(array.flat):
+        is_complex = _is_complex(entry)
+        real.flat[index] = entry.real if is_complex else entry
+        imaginary.flat[index] = entry.imag if is_complex else 0.0
+    return canonical(name, real), canonical(name, imaginary)
+
+
 def complex_or_floats(name: str, value: Any) -> Any:
     """Return a real or complex parameter: a float or complex, or an array of them."""
+    if hasattr(value, "_mpc_"):
+        value = complex(as_float(name, value.real), as_float(name, value.imag))
     if isinstance(value, (complex, np.complexfloating)) and not isinstance(value, float):
         number = complex(value)
         if not (math.isfinite(number.real) and math.isfinite(number.imag)):

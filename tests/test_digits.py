@@ -65,6 +65,13 @@ def real(x):
     return mp.mpf(x.numerator) / x.denominator
 
 
+def number(order):
+    """Return a real order, or a pair as a complex one, in the working precision of mpmath."""
+    if isinstance(order, tuple):
+        return mp.mpc(real(order[0]), real(order[1]))
+    return real(order)
+
+
 def assert_digits(value, reference, digits):
     """Fail unless ``value`` has ``digits`` correct digits, and say how many it has."""
     error = abs(value - reference) / abs(reference)
@@ -99,7 +106,7 @@ def ratio_leaky(width, slope, p):
 
 def leaky_moment(width, slope, order, keep_prob=1):
     """E[R^order; R > 0] before the division by keep_prob, over the number of kept units."""
-    p, q = real(order) / 2, real(keep_prob)
+    p, q = number(order) / 2, real(keep_prob)
     return mp.fsum(
         binomial(width, k, q) * chi_square_moment(k, p) * ratio_leaky(k, slope, p)
         for k in range(1, width + 1)
@@ -109,7 +116,7 @@ def leaky_moment(width, slope, order, keep_prob=1):
 
 def alive_units_moment(width, order, alive):
     """E[R^order; R > 0] where every unit is N(0,1) with probability ``alive``, else 0."""
-    p, q = real(order) / 2, real(alive)
+    p, q = number(order) / 2, real(alive)
     return mp.fsum(binomial(width, n, q) * chi_square_moment(n, p) for n in range(1, width + 1))
 
 
@@ -129,10 +136,10 @@ V_POINTS = [-150, -70, -30, -15, -7, -3, 0, 3, 7, 15, 30, 70, 150]
 
 def integral_moment(width, lower, upper, order, keep_prob=1):
     """E[R^order; R > 0] for order < 2 by quadrature of the two integrals of theory.md section 2."""
-    p = real(order) / 2
+    p = number(order) / 2
     dead = (1 - real(keep_prob)) ** width
     with mp.workdps(mp.dps + 80):  # 1 - L cancels at the left end
-        if p < 0:
+        if p.real < 0:
             return mp.quad(
                 lambda v: (
                     mp.exp(-p * v) * (laplace(mp.exp(v), lower, upper, keep_prob) ** width - dead)
@@ -270,8 +277,10 @@ def test_log_moments(width, lower, upper, keep_prob):
         shift = (mp.digamma(half) + mp.log(2)) / 2 if orthogonal else 0
         less = mp.polygamma(1, half) / 4 if orthogonal else 0
         options = {"keep_prob": keep_prob, "orthogonal": orthogonal, "digits": 25}
-        assert_digits(evaluate("log_mean", width, lower, upper, **options), mean - shift, 24)
-        assert_digits(evaluate("log_var", width, lower, upper, **options), variance - less, 24)
+        assert_digits(evaluate("log_cumulant", width, lower, upper, 1, **options), mean - shift, 24)
+        assert_digits(
+            evaluate("log_cumulant", width, lower, upper, 2, **options), variance - less, 24
+        )
 
 
 @pytest.mark.parametrize("width", [1, 2, 7, 300])
@@ -283,8 +292,8 @@ def test_relu_log_moments(width):
     total = mp.fsum(weights)
     mean = mp.fdot(weights, psi) / total
     second = mp.fsum(w * (a * a + b) for w, a, b in zip(weights, psi, psi1, strict=True)) / total
-    assert_digits(evaluate("log_mean", width, 0, 0), (mean + mp.log(2)) / 2, 50)
-    assert_digits(evaluate("log_var", width, 0, 0), (second - mean**2) / 4, 50)
+    assert_digits(evaluate("log_cumulant", width, 0, 0, 1), (mean + mp.log(2)) / 2, 50)
+    assert_digits(evaluate("log_cumulant", width, 0, 0, 2), (second - mean**2) / 4, 50)
     assert_digits(evaluate("scale", width, 0, 0, 0), mp.exp(-(mean + mp.log(2)) / 2), 50)
 
 
@@ -403,6 +412,80 @@ def test_vanishing_slopes_at_the_edge(width, lower, upper, distance):
     assert_digits(value, split_moment(width, lower, upper, -width + distance), 30)
 
 
+def evaluate_complex(
+    width, lower, upper, order, digits, *, keep_prob=1, orthogonal=False, given_alive=False
+):
+    """Call the core with a pair of exact rationals and return an mpc, unrounded."""
+    law = (width, str(Fraction(lower)), str(Fraction(upper)), str(Fraction(keep_prob)))
+    parts = _core.digits_complex_moment(
+        *law, False, orthogonal, given_alive, *[str(Fraction(x)) for x in order], digits
+    )
+    re, im = (mpmath.libmp.from_man_exp(int(m, 16), e) for m, e in parts)
+    return mp.make_mpc((re, im))
+
+
+@pytest.mark.parametrize("imaginary", [Fraction(1, 10**30), Fraction(5, 7), 40, -1000])
+@pytest.mark.parametrize(
+    ("width", "slope", "keep_prob", "order"),
+    [
+        (1, "1/5", 1, Fraction(-1, 2)),
+        (4, 0, 1, Fraction(1, 3)),
+        (3, 1, Fraction(3, 10), 2),
+        (5, "1/5", 1, Fraction(-9, 2)),
+        (2, "10", "3/4", 1),
+        (40, 0, Fraction(9, 10), -1 + Fraction(1, 10**9)),
+    ],
+)
+def test_complex_moments(width, slope, keep_prob, order, imaginary):
+    mp.dps = 60 + int(1.4 * abs(imaginary))
+    order = (Fraction(order), Fraction(imaginary))
+    alive = real(1 - (1 - Fraction(keep_prob) * Fraction(1, 1 if slope else 2)) ** width)
+    value = evaluate_complex(width, slope, slope, order, 50, keep_prob=keep_prob, given_alive=True)
+    if slope in (0, 1):
+        share = Fraction(keep_prob) * (1 if slope else Fraction(1, 2))
+        assert_digits(value, alive_units_moment(width, order, share) / alive, 50)
+    else:
+        assert_digits(value, leaky_moment(width, slope, order, keep_prob) / alive, 50)
+
+
+def test_complex_moments_of_ratio_laws():
+    """Orders below -width too: hypergeometric functions are entire in the order."""
+    mp.dps = 120
+    for order in [(-9, 30), (Fraction(1, 2), -60), (-4, Fraction(1, 3))]:
+        value = evaluate_complex(4, "1/5", "1/5", order, 50, orthogonal=True)
+        assert_digits(value, ratio_leaky(4, Fraction(1, 5), number(order) / 2), 50)
+
+
+@pytest.mark.parametrize(
+    ("width", "lower", "upper", "keep_prob", "order"),
+    [
+        (3, "1/8", "1/3", 1, (1, 7)),
+        (2, "-1/4", "1/3", 1, (-1, 5)),
+        (3, 0, "1/3", "1/2", (1, -4)),
+        (1, "1/3", Fraction(1, 3) + Fraction(1, 10**9), 1, (1, 3)),
+    ],
+)
+def test_complex_moments_of_randomized_slopes(width, lower, upper, keep_prob, order):
+    mp.dps = 32
+    value = evaluate_complex(width, lower, upper, order, 25, keep_prob=keep_prob)
+    assert_digits(value, integral_moment(width, lower, upper, order, keep_prob), 22)
+
+
+def test_complex_orders_of_wide_layers():
+    """log M is smooth in the order: a difference of high degree tells a wrong digit."""
+    mp.dps = 40
+    values = [evaluate_complex(10**9, "1/5", "1/5", (1, Fraction(k, 8)), 35) for k in range(8)]
+    seventh = mp.fprod(v ** ((-1) ** k * mp.binomial(7, k)) for k, v in enumerate(values))
+    assert abs(seventh - 1) < mp.mpf(10) ** -31
+
+
+def test_imaginary_parts_have_a_bound():
+    with pytest.raises(_core.ConvergenceError, match="imaginary part"):
+        evaluate_complex(4, 0, 0, (1, 5000), 20)
+    with pytest.raises(_core.ConvergenceError, match="imaginary part"):
+        evaluate_complex(4, 0, 1, (1, 200), 20)
+
+
 @pytest.mark.parametrize("digits", [1, 15, 300])
 def test_digits_asked_for(digits):
     mp.dps = digits + 40
@@ -444,7 +527,50 @@ def test_slopes_reduce_to_each_other():
         "moment", 9, "1/8", "1/3", "1/3"
     )
     assert evaluate("moment", 9, 1, 1, "1/3", orthogonal=True) == 1
-    assert evaluate("log_var", 9, 1, 1, orthogonal=True) == 0
+    assert evaluate("log_cumulant", 9, 1, 1, 2, orthogonal=True) == 0
+
+
+def test_cumulants_of_closed_forms():
+    mp.dps = 60
+    for n in (1, 2, 7, 12):
+        value = evaluate("log_cumulant", 9, 1, 1, n)
+        chi = (mp.polygamma(n - 1, mp.mpf(9) / 2) + (mp.log(2) if n == 1 else 0)) / 2**n
+        assert_digits(value, chi, 50)
+    # One unit, orthogonal: log R is 0 or log|a|, a fair coin.
+    half = mp.log(mp.mpf(1) / 5) / 2
+    for n, coin in ((2, 1), (4, -2), (6, 16), (12, -353792)):  # of +-1
+        value = evaluate("log_cumulant", 1, "1/5", "1/5", n, orthogonal=True)
+        assert_digits(value, coin * half**n, 50)
+    assert evaluate("log_cumulant", 1, "1/5", "1/5", 5, orthogonal=True) == 0
+    options = {"keep_prob": "1/2", "inverted": True, "orthogonal": True}
+    assert evaluate("log_cumulant", 1, "1/4", "1/4", 1, **options) == 0
+    assert evaluate("log_cumulant", 1, 0, 0, 2, **options) == 0
+    with pytest.raises(ValueError, match="1 to 12"):
+        evaluate("log_cumulant", 9, 1, 1, 13)
+
+
+@pytest.mark.parametrize(
+    "law",
+    [(5, 0, 0), (30, "1/5", "1/5"), (3, "1/8", "1/3"), (4, "-1/3", "1/2"), (40, 0, 0, "1/10")],
+    ids=repr,
+)
+def test_cumulants_are_taylor_coefficients(law):
+    """Of log E[R^s | R > 0] at s = 0, from moments on a circle of complex orders."""
+    mp.dps = 60
+    width, lower, upper, *keep = law
+    n_points, radius = 64, Fraction(1, 16)
+    logs = []
+    for k in range(n_points):
+        z = mp.expjpi(mp.mpf(2 * k) / n_points) * real(radius)
+        order = [Fraction(int(mp.floor(x * 2**200)), 2**200) for x in (z.real, z.imag)]
+        options = {"keep_prob": keep[0] if keep else 1, "given_alive": True}
+        logs.append(mp.log(evaluate_complex(width, lower, upper, order, 55, **options)))
+    for n in (1, 2, 3, 6, 12):
+        turns = (mp.expjpi(-mp.mpf(2 * k * n) / n_points) for k in range(n_points))
+        value = mp.fsum(a * b for a, b in zip(logs, turns, strict=True)).real / n_points
+        value *= mp.factorial(n) / real(radius) ** n
+        options = {"keep_prob": keep[0] if keep else 1}
+        assert_digits(evaluate("log_cumulant", width, lower, upper, n, 40, **options), value, 30)
 
 
 def test_gamma_ratio():

@@ -423,3 +423,43 @@ def test_inverted_dropout_divides(width, order, keep):
     inverted = fm.Gain("relu", width, keep_prob=keep).moment(order)
     plain = fm.Gain("relu", width, keep_prob=keep, inverted_dropout=False).moment(order)
     assert inverted == pytest.approx(plain / keep**order, rel=1e-14)
+
+
+def test_complex_orders_to_many_digits():
+    gain = fm.Gain("leaky_relu", 5)
+    value = gain.moment(1 + 2j, digits=30)
+    assert type(value) is mpmath.mpc
+    assert abs(complex(value) - gain.moment(1 + 2j)) < 1e-15 * abs(value)
+    # A real order of complex type stays complex; an mpc is exact and need not be a double.
+    assert gain.moment(2 + 0j, digits=20) == gain.moment(2, digits=20)
+    assert type(gain.moment(np.complex128(2), digits=20)) is mpmath.mpc
+    with mpmath.workdps(50):
+        third = mpmath.mpc(1, mpmath.mpf(1) / 3)
+    near = gain.moment(1 + 1j / 3, digits=30)
+    assert 0 < abs(gain.moment(third, digits=30) - near) < 1e-15 * abs(near)
+    assert gain.moment(third) == gain.moment(complex(third))
+    values = fm.Gain("relu", [[2], [4]]).moment([1 + 1j, 2, third], digits=15)
+    assert values.shape == (2, 3)
+    assert values[1, 0] == fm.Gain("relu", 4).moment(1 + 1j, digits=15)
+    with pytest.raises(ValueError, match="order must be > 0"):
+        fm.Gain("relu", 4).moment(-1 + 1j, digits=15)
+    with pytest.raises(ValueError, match="finite"):
+        gain.moment(complex(1, float("inf")), digits=15)
+
+
+def test_large_imaginary_parts_are_rounded_from_digits():
+    gain = fm.Gain("leaky_relu", 64)
+    orders = np.array([1 + 15.9j, 1 + 16.1j, -3 - 200j])
+    values = gain.moment(orders)
+    for order, value in zip(orders, values, strict=True):
+        exact = gain.moment(order, digits=30)
+        assert abs(exact - value) <= math.ulp(float(abs(exact)))
+
+
+def test_high_cumulants_are_rounded_from_digits():
+    gain = fm.Gain("relu", [3, 64])
+    for n in (4, 5, 12):
+        exact = gain.log_cumulant(n, digits=25)
+        unit = gain.log_var() ** (n / 2)
+        for value, truth, scale in zip(gain.log_cumulant(n), exact, unit, strict=True):
+            assert abs(truth - value) <= math.ulp(max(scale, float(abs(truth))))

@@ -95,8 +95,6 @@ def test_complex_orders():
     with pytest.raises(ValueError, match="order must be finite"):
         g.moment(complex(1, NAN))
     with pytest.raises(TypeError, match="order must be a real number"):
-        g.moment(1j, digits=20)
-    with pytest.raises(TypeError, match="order must be a real number"):
         g.scale(1j)
 
 
@@ -202,9 +200,9 @@ def test_sample_arguments():
         fm.Gain("relu", 8).rvs(3, rng=np.random.RandomState(1))
 
 
-@pytest.mark.parametrize("n", [0, 6])
+@pytest.mark.parametrize("n", [0, 13])
 def test_cumulants_out_of_range(n):
-    with pytest.raises(ValueError, match=r"n must be an integer in \[1, 5\]"):
+    with pytest.raises(ValueError, match=r"n must be an integer in \[1, 12\]"):
         fm.Gain("relu", 8).log_cumulant(n)
 
 

@@ -15,7 +15,7 @@ ULP = {
     "init_scale_rms": 1.0,
     "log_mean": 1.0,
     "log_var": 1.0,
-    "log_cumulant": 2.0,  # the fifth: its moments cancel by (width/variance)^1.5
+    "log_cumulant": 1.0,
     "prob_zero": 1.0,
     "prob_alive": 1.0,
     "chi": 1.0,

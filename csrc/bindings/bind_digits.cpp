@@ -9,8 +9,11 @@
 //   bool,
 //                   orthogonal: bool, given_alive: bool, order: str, digits: int) -> tuple[str,
 //                   int]
-//       quantity is "moment", "scale", "log_mean" or "log_var"; order is read by the first two
-//       only.
+//       quantity is "moment", "scale" or "log_cumulant", whose number 1 to 12 is the order.
+//
+//   digits_complex_moment(width, lower, upper, keep_prob, inverted, orthogonal, given_alive, order:
+//   str, imaginary: str, digits: int) -> tuple[tuple[str, int], tuple[str, int]]
+//       the moment of a complex order, to a relative error of the modulus.
 //
 //   digits_gamma_ratio(numerators: list[str], denominators: list[str], base: str, exponent: str,
 //   digits: int)
@@ -77,6 +80,19 @@ MantissaExponent evaluate(const std::string& quantity, unsigned long width,
       dg::evaluate(dg::parse_quantity(quantity), law, Rational(order), given_alive, digits));
 }
 
+std::pair<MantissaExponent, MantissaExponent> complex_moment(
+    unsigned long width, const std::string& lower, const std::string& upper,
+    const std::string& keep_prob, bool inverted, bool orthogonal, bool given_alive,
+    const std::string& order, const std::string& imaginary, long digits) {
+  namespace dg = fracmoment::digits;
+  check_digits(digits);
+  const dg::Law law = dg::make_law(width, Rational(lower), Rational(upper), Rational(keep_prob),
+                                   inverted, orthogonal);
+  const dg::Complex value =
+      dg::evaluate_complex(law, {Rational(order), Rational(imaginary)}, given_alive, digits);
+  return {to_python(value.re), to_python(value.im)};
+}
+
 MantissaExponent gamma_ratio(const std::vector<std::string>& numerators,
                              const std::vector<std::string>& denominators, const std::string& base,
                              const std::string& exponent, long digits) {
@@ -94,6 +110,11 @@ void bind_digits(py::module_& m) {
         py::arg("given_alive"), py::arg("order"), py::arg("digits"),
         py::call_guard<py::gil_scoped_release>(),
         "A quantity of a gain law to any number of digits: (hexadecimal mantissa, exponent).");
+  m.def("digits_complex_moment", &complex_moment, py::arg("width"), py::arg("lower"),
+        py::arg("upper"), py::arg("keep_prob"), py::arg("inverted"), py::arg("orthogonal"),
+        py::arg("given_alive"), py::arg("order"), py::arg("imaginary"), py::arg("digits"),
+        py::call_guard<py::gil_scoped_release>(),
+        "The moment of a complex order to any number of digits: real and imaginary part.");
   m.def("digits_gamma_ratio", &gamma_ratio, py::arg("numerators"), py::arg("denominators"),
         py::arg("base"), py::arg("exponent"), py::arg("digits"),
         py::call_guard<py::gil_scoped_release>(),

@@ -10,6 +10,7 @@ namespace fracmoment {
 namespace {
 
 constexpr long kDigits = 34;
+constexpr long kComplexDigits = 20;  // the cost of a complex order is that of its cancellation
 
 digits::Law exact_law(const LawSpec& s) {
   return digits::make_law(static_cast<unsigned long>(s.width), digits::Rational(s.lower),
@@ -21,13 +22,18 @@ digits::Law exact_law(const LawSpec& s) {
 // beyond, nobody should wait without having asked.
 constexpr double kMostDerivatives = 512.0;
 
-digits::Real evaluate(digits::Quantity what, const LawSpec& spec, double order, bool given_alive) {
-  const digits::Law law = exact_law(spec);
+digits::Law checked_law(const LawSpec& spec, double order) {
+  digits::Law law = exact_law(spec);
   const bool dual = digits::takes_dual(law, digits::Rational(order) * digits::Rational(1, 2));
   if (0.5 * (dual ? -double(spec.width) - order : order) > kMostDerivatives)
     throw ConvergenceError(
         "orders above 1024, or as far below -width, are only computed with digits=");
-  return digits::evaluate(what, law, digits::Rational(order), given_alive, kDigits);
+  return law;
+}
+
+digits::Real evaluate(digits::Quantity what, const LawSpec& spec, double order, bool given_alive) {
+  return digits::evaluate(what, checked_law(spec, order), digits::Rational(order), given_alive,
+                          kDigits);
 }
 
 Real rounded(digits::Real x) {
@@ -46,12 +52,16 @@ Real any_precision_log_scale(const LawSpec& spec, double order, bool given_alive
   return rounded(log(evaluate(digits::Quantity::kScale, spec, order, given_alive)));
 }
 
-Real any_precision_log_mean(const LawSpec& spec) {
-  return rounded(evaluate(digits::Quantity::kLogMean, spec, 0.0, true));
+Real any_precision_log_cumulant(const LawSpec& spec, int n) {
+  return rounded(evaluate(digits::Quantity::kLogCumulant, spec, n, true));
 }
 
-double any_precision_log_var(const LawSpec& spec) {
-  return mpfr_get_d(evaluate(digits::Quantity::kLogVar, spec, 0.0, true).get(), MPFR_RNDN);
+std::complex<double> any_precision_complex_moment(const LawSpec& spec, std::complex<double> order,
+                                                  bool given_alive) {
+  const digits::Law law = checked_law(spec, order.real());
+  const digits::ComplexRational s{digits::Rational(order.real()), digits::Rational(order.imag())};
+  const digits::Complex value = digits::evaluate_complex(law, s, given_alive, kComplexDigits);
+  return {value.re.to_double(), value.im.to_double()};
 }
 
 }  // namespace fracmoment

@@ -507,7 +507,7 @@ struct GainLaw::Impl {
     try {
       return cumulants(1)[1];
     } catch (const ConvergenceError&) {
-      return any_precision_log_mean(spec);
+      return any_precision_log_cumulant(spec, 1);
     }
   }
   Distribution distribution() const;
@@ -700,8 +700,10 @@ void GainLaw::moments(const std::complex<double>* order, std::complex<double>* o
     const double size = std::abs(order[i].imag());
     int level = 1;
     while (level < kPreciseLevel && size > std::ldexp(1.0, level)) ++level;
-    if (impl_->law.kind == LawKind::mellin && size > 16.0)
-      throw ConvergenceError("complex orders of this law need |imaginary part| <= 16");
+    if (impl_->law.kind == LawKind::mellin && size > 16.0) {
+      out[i] = any_precision_complex_moment(impl_->spec, order[i], given_alive);
+      continue;
+    }
     const bool level_free = impl_->law.kind != LawKind::mellin;
     const Rule& r = impl_->rule(impl_->bucket(order[i].real()), level_free ? 0 : level);
     const LawState state = impl_->adjusted(r, given_alive);
@@ -837,14 +839,24 @@ double GainLaw::log_var() const {
   try {
     value = to_double(impl_->cumulants(2)[2]);
   } catch (const ConvergenceError&) {
-    return any_precision_log_var(impl_->spec);
+    return to_double(any_precision_log_cumulant(impl_->spec, 2));
   }
   // a ratio law with slopes near 1: the difference of two variances has lost its digits
   const double chi = 0.25 * polygamma(1, Real(0.5 * impl_->base.width)).hi;
   const bool lost = impl_->base.ratio && impl_->law.kind != LawKind::one && value < 1e-6 * chi;
-  return lost ? any_precision_log_var(impl_->spec) : value;
+  return lost ? to_double(any_precision_log_cumulant(impl_->spec, 2)) : value;
 }
-double GainLaw::log_cumulant(int n) const { return to_double(impl_->cumulants(n)[std::size_t(n)]); }
+double GainLaw::log_cumulant(int n) const {
+  if (n == 1) return log_mean();
+  if (n == 2) return log_var();
+  if (n <= kAccurateCumulant) {
+    try {
+      return to_double(impl_->cumulants(n)[std::size_t(n)]);
+    } catch (const ConvergenceError&) {  // no rule in double-double
+    }
+  }
+  return to_double(any_precision_log_cumulant(impl_->spec, n));
+}
 
 Distribution GainLaw::Impl::distribution() const {
   const Cumulants kappa = cumulants(2);

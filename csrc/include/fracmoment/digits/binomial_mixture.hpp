@@ -10,6 +10,7 @@
 
 #include <array>
 #include <initializer_list>
+#include <vector>
 
 #include "fracmoment/digits/gamma.hpp"
 #include "fracmoment/digits/law.hpp"
@@ -84,13 +85,13 @@ class BinomialMixture {
   }
 
   // Mean and variance of log X given X > 0: mixtures of psi(n/2) + log 2 and psi'(n/2).
-  LogMoments log_moments() const {
+  std::vector<Real> log_moments() const {
     Sums sums(bits_);
     // log of about n/2, taken out of psi(n/2) so that the variance does not cancel.
     const Real center = log(Real(bits_, static_cast<long>(start_))) - log(Real(bits_, 2));
     const auto first = [&](unsigned long n) {
       const Rational at(static_cast<long>(n), 2);
-      return std::array<Real, 2>{digamma(bits_, at) - center, trigamma(bits_, at)};
+      return std::array<Real, 2>{digamma(bits_, at) - center, polygamma(bits_, 1, at)};
     };
     for (unsigned long n = start_; width_ > 1 && n <= std::min(start_ + 1, width_); ++n) {
       const SmallRational none{Rational()};

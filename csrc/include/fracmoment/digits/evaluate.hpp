@@ -20,11 +20,13 @@ namespace fracmoment::digits {
 inline constexpr unsigned long kDirectSumWidth = 20000;
 inline constexpr Bits kGuardBits = 8;
 inline constexpr Bits kMostBits = 100000;
+inline constexpr long kMostCumulants = 12;
 
 // One of the two runs of the check.
 struct Run {
   Bits bits;         // relative accuracy aimed at
   unsigned variant;  // which discretization
+  Bits lost = 0;     // bits by which moments of complex orders are smaller than those of real ones
 };
 
 // Below this order (p < -d/4) slopes bounded away from 0 take the dual integral.
@@ -37,112 +39,113 @@ inline bool takes_slow_tail_route(const Law& law, const Rational& p) {
   return law.vanishing() && (law.has_atom() || law.half_width() + p < Rational(4, 1));
 }
 
-// E*[X*^(p*)], p* = -(d/2+p), the integral of the dual law.
-inline Real dual_moment(const Law& law, const Rational& p, const Run& run) {
-  return MellinSum(law, -(law.half_width() + p), true, false, run.bits, run.variant).moment();
+// p* = -(d/2+p), the order of the dual law.
+inline ComplexRational dual_order(const Law& law, const ComplexRational& p) {
+  return {-(law.half_width() + p.re), -p.im};
+}
+
+// E B^p = E*[X*^(p*)] Gamma(d/2)/(2^(p*) Gamma(-p)).
+inline Complex dual_moment(const Law& law, const ComplexRational& p, const Run& run) {
+  const ComplexRational dual = dual_order(law, p);
+  const Bits bits = run.bits + 40 + magnitude_bits_log2(dual.im.log2_abs());
+  const Complex power = pow(Real(bits, 2), Complex(bits, {-dual.re, -dual.im}));
+  return MellinSum(law, dual, true, 0, run.bits + run.lost, run.variant).moment() * power *
+         gamma(bits, law.half_width()) / gamma(bits, {-p.re, -p.im});
 }
 
 // E[X^p; X > 0], X = R^2 before any division by keep_prob or |g|.
-inline Real square_moment(const Law& law, const Rational& p, const Run& run) {
-  if (law.chi_square()) return chi_square_moment(run.bits + 8, law.width, p);
+inline Complex square_moment(const Law& law, const ComplexRational& p, const Run& run) {
+  const Bits bits = run.bits + 8;
+  const bool real = p.im.sign() == 0;
+  if (law.chi_square()) return chi_square_moment(bits, law.width, p);
   if (law.width == 1) {
-    return chi_square_moment(run.bits + 8, 1, p) * squared_slope_moment(run.bits + 8, law, p);
+    const Bits sum_bits = bits + run.lost;  // its terms may cancel
+    return chi_square_moment(bits, 1, p) * squared_slope_moment(sum_bits, law, p);
   }
-  if (law.kind == SlopeKind::kNone && law.width <= kDirectSumWidth) {
-    return BinomialMixture(law, run.bits, run.variant).moment(p);
+  if (real && law.kind == SlopeKind::kNone && law.width <= kDirectSumWidth) {
+    return Complex(BinomialMixture(law, run.bits, run.variant).moment(p.re));
   }
-  if (p.is_integer() && p.sign() > 0) {
-    return integer_moment(run.bits, law, static_cast<unsigned long>(p.ceil()));
+  if (real && p.re.is_integer() && p.re.sign() > 0) {
+    return Complex(integer_moment(run.bits, law, static_cast<unsigned long>(p.re.ceil())));
   }
-  if (takes_dual(law, p)) {
-    // E B^p = E*[X*^(p*)] Gamma(d/2)/(2^(p*) Gamma(-p)), times the chi-square moment.
-    const Bits bits = run.bits + 8;
-    const Rational half = law.half_width();
-    return dual_moment(law, p, run) * exp2(bits + 40, p + p + half) * gamma(bits, half + p) /
-           gamma(bits, -p);
+  if (takes_dual(law, p.re)) {
+    return dual_moment(law, p, run) * chi_square_moment(bits, law.width, p);
   }
   if (law.vanishing()) {
     if (auto remote = remote_tail_moment(law, p, run.bits)) return *std::move(remote);
   }
-  if (takes_slow_tail_route(law, p)) {
-    return VanishingSlopeSum(law, p, false, run.bits, run.variant).moment();
+  const Bits target = run.bits + run.lost;
+  if (takes_slow_tail_route(law, p.re)) {
+    return VanishingSlopeSum(law, p, 0, target, run.variant).moment();
   }
-  return MellinSum(law, p, false, false, run.bits, run.variant).moment();
+  return MellinSum(law, p, false, 0, target, run.variant).moment();
 }
 
 // E[(X/|g|^2)^p; X > 0], the ratio law.
-inline Real ratio_moment(const Law& law, const Rational& p, const Run& run) {
+inline Complex ratio_moment(const Law& law, const ComplexRational& p, const Run& run) {
   const Bits bits = run.bits + 8;
-  if (law.chi_square()) return Real(bits, 1);
-  if (law.width == 1) return squared_slope_moment(bits, law, p);
-  if (takes_dual(law, p)) {
-    const Rational half = law.half_width();
-    return dual_moment(law, p, run) * gamma(bits, half) * exp2(bits + 40, half + p) /
-           gamma(bits, -p);
-  }
+  if (law.chi_square()) return Complex(Real(bits, 1));
+  if (law.width == 1) return squared_slope_moment(bits + run.lost, law, p);
+  if (takes_dual(law, p.re)) return dual_moment(law, p, run);
   return square_moment(law, p, run) / chi_square_moment(bits, law.width, p);
 }
 
 // E R^order on R > 0.
-inline Real alive_moment(const Law& law, const Rational& order, const Run& run) {
-  const Rational p = order * Rational(1, 2);
-  Real value = law.orthogonal ? ratio_moment(law, p, run) : square_moment(law, p, run);
-  if (law.inverted && !(law.keep_prob == Rational(1, 1))) {
-    const Bits bits = run.bits + 16 + magnitude_bits_log2(order.log2_abs()) +
-                      magnitude_bits(std::fabs(law.keep_prob.log2_abs()) + 1.0);
-    value *= pow(Real(bits, law.keep_prob), Real(bits, -order));
-  }
-  return value;
+inline Complex alive_moment(const Law& law, const ComplexRational& order, const Run& run) {
+  const Rational half(1, 2);
+  const ComplexRational p{order.re * half, order.im * half};
+  const Complex value = law.orthogonal ? ratio_moment(law, p, run) : square_moment(law, p, run);
+  if (!law.inverted || law.keep_prob == Rational(1, 1)) return value;
+  const Bits bits = run.bits + 16 + magnitude_bits_log2(order.re.log2_abs()) +
+                    magnitude_bits_log2(order.im.log2_abs()) +
+                    magnitude_bits(std::fabs(law.keep_prob.log2_abs()) + 1.0);
+  return value * pow(Real(bits, law.keep_prob), Complex(bits, {-order.re, -order.im}));
 }
 
-inline Real moment(const Law& law, const Rational& order, bool given_alive, const Run& run) {
-  Real value = alive_moment(law, order, run);
-  if (given_alive && law.has_atom()) value /= prob_alive(run.bits + 16, law);
-  return value;
+inline Complex moment(const Law& law, const ComplexRational& order, bool given_alive,
+                      const Run& run) {
+  const Complex value = alive_moment(law, order, run);
+  return given_alive && law.has_atom() ? value / prob_alive(run.bits + 16, law) : value;
 }
 
-// Mean and variance of log X given X > 0.
-inline LogMoments square_log_moments(const Law& law, const Run& run) {
+// Cumulants 1..n of log X given X > 0.
+inline std::vector<Real> square_log_cumulants(const Law& law, unsigned long n, const Run& run) {
   const Bits bits = run.bits + 16;
   if (law.width == 1 || law.chi_square()) {
-    const Rational half = law.half_width();
-    const LogMoments slope = log_squared_slope(bits, law);
-    return {digamma(bits, half) + log(Real(bits, 2)) + slope.mean,
-            trigamma(bits, half) + slope.variance};
+    std::vector<Real> kappa = log_squared_slope(bits, law, n);
+    for (unsigned long k = 0; k < n; ++k) kappa[k] += polygamma(bits, k, law.half_width());
+    kappa[0] += log(Real(bits, 2));
+    return kappa;
   }
-  if (law.kind == SlopeKind::kNone && law.width <= kDirectSumWidth) {
+  if (n <= 2 && law.kind == SlopeKind::kNone && law.width <= kDirectSumWidth) {
     return BinomialMixture(law, run.bits, run.variant).log_moments();
   }
   const Rational zero;
   if (takes_slow_tail_route(law, zero)) {
-    return VanishingSlopeSum(law, zero, true, run.bits, run.variant).log_moments();
+    return VanishingSlopeSum(law, {zero, zero}, n, run.bits, run.variant).log_cumulants();
   }
-  return MellinSum(law, zero, false, true, run.bits, run.variant).log_moments();
+  return MellinSum(law, {zero, zero}, false, n, run.bits, run.variant).log_cumulants();
 }
 
-// Mean and variance of log R given R > 0. log X = log B + log |g|^2 with independent terms.
-inline LogMoments log_moments(const Law& law, const Run& run) {
+// The n-th cumulant of log R given R > 0. log X = log B + log |g|^2 with independent terms.
+inline Real log_cumulant(const Law& law, unsigned long n, const Run& run) {
   const Bits bits = run.bits + 16;
+  Real value(bits);
   if (law.orthogonal && law.width == 1) {
-    LogMoments slope = log_squared_slope(bits, law);
-    return {slope.mean / 2 - (law.inverted ? log(Real(bits, law.keep_prob)) : Real(bits)),
-            slope.variance / 4};
+    value = log_squared_slope(bits, law, n)[n - 1];
+  } else {
+    value = square_log_cumulants(law, std::max(n, 2UL), run)[n - 1];
+    if (law.orthogonal) value -= polygamma(bits, n - 1, law.half_width());
+    if (law.orthogonal && n == 1) value -= log(Real(bits, 2));
   }
-  LogMoments value = square_log_moments(law, run);
-  if (law.orthogonal) {
-    const Rational half = law.half_width();
-    value.mean -= digamma(bits, half) + log(Real(bits, 2));
-    value.variance -= trigamma(bits, half);
-  }
-  value.mean /= 2;
-  value.variance /= 4;
-  if (law.inverted) value.mean -= log(Real(bits, law.keep_prob));
+  mpfr_div_2ui(value.get(), value.get(), n, kNearest);
+  if (law.inverted && n == 1) value -= log(Real(bits, law.keep_prob));
   return value;
 }
 
 inline Real scale(const Law& law, const Rational& order, bool given_alive, const Run& run) {
-  if (order.sign() == 0) return exp(-log_moments(law, run).mean);
-  const Real value = moment(law, order, given_alive, run);
+  if (order.sign() == 0) return exp(-log_cumulant(law, 1, run));
+  const Real value = moment(law, {order, Rational()}, given_alive, run).re;
   return exp(-log(value) / Real(value.bits() + 64, order));
 }
 
@@ -151,21 +154,29 @@ inline Bits digits_to_bits(long digits) {
   return static_cast<Bits>(std::ceil(static_cast<double>(digits) * 3.3219280948873626)) + 16;
 }
 
-// compute(Run) -> Real, until two runs agree to 2^-wanted; `extra` bits are known to be lost.
+inline Real rounded(const Real& x, Bits bits) {
+  Real out(bits);
+  mpfr_set(out.get(), x.get(), kNearest);
+  return out;
+}
+inline Complex rounded(const Complex& z, Bits bits) {
+  return {rounded(z.re, bits), rounded(z.im, bits)};
+}
+
+// compute(Run) -> Real or Complex, until two runs agree to 2^-wanted (of the modulus); `extra` bits
+// are known to be lost, `lost` guessed. What stays below 2^zero counts as 0.
 template <class Compute>
-Real certify(Bits wanted, Bits extra, const Compute& compute) {
+auto certify(Bits wanted, Bits extra, Bits lost, const Compute& compute, double zero = -HUGE_VAL) {
   const ExponentRange range;
-  for (Bits bits = wanted + kGuardBits + extra; bits <= kMostBits; bits += bits / 2) {
-    const Real first = compute(Run{bits, 0});
-    const Real second = compute(Run{bits + 16, 1});
+  for (Bits bits = wanted + kGuardBits + extra; bits + lost <= kMostBits; bits += bits / 2) {
+    const auto first = compute(Run{bits, 0, lost});
+    const auto second = compute(Run{bits + 16, 1, lost});
     if (!first.is_finite() || !second.is_finite()) break;
-    const Real difference = first - second;
-    if (difference.is_zero() ||
-        difference.log2_abs() < second.log2_abs() - static_cast<double>(wanted + 2)) {
-      Real rounded(wanted);
-      mpfr_set(rounded.get(), second.get(), kNearest);
-      return rounded;
-    }
+    const double error = (first - second).log2_abs();
+    const double size = second.log2_abs();
+    if (error < size - static_cast<double>(wanted + 2)) return rounded(second, wanted);
+    if (std::max(error, size) <= zero) return rounded(second - second, wanted);
+    lost += lost / 2;
   }
   throw ConvergenceError(
       "two runs of the any-precision route do not agree to the digits asked for, or the value is "
@@ -181,42 +192,99 @@ inline void check_order(const Law& law, const Rational& order, bool given_alive)
   if (!valid) throw std::invalid_argument("order outside the domain of the law");
 }
 
-enum class Quantity { kMoment, kScale, kLogMean, kLogVar };
+enum class Quantity { kMoment, kScale, kLogCumulant };
 
 inline Quantity parse_quantity(const std::string& name) {
   if (name == "moment") return Quantity::kMoment;
   if (name == "scale") return Quantity::kScale;
-  if (name == "log_mean") return Quantity::kLogMean;
-  if (name == "log_var") return Quantity::kLogVar;
+  if (name == "log_cumulant") return Quantity::kLogCumulant;
   throw std::invalid_argument("unknown quantity '" + name + "'");
 }
 
 // Whether the ratio law is the constant 1: linear units with orthogonal weights.
 inline bool degenerate(const Law& law) { return law.orthogonal && law.chi_square(); }
 
+// The n-th cumulant of log R is about d^(1-n); what it is computed from is not small. Cumulants can
+// vanish (one orthogonal unit has log R = 0 or log|a|, a fair coin, without odd cumulants): to
+// three times the digits 0 is 0.
+inline Real evaluate_log_cumulant(const Law& law, unsigned long n, long digits) {
+  const Bits wanted = digits_to_bits(digits);
+  if (degenerate(law)) return Real(wanted);
+  const auto width = static_cast<double>(law.width);
+  const auto count = static_cast<double>(n);
+  const Bits extra = n == 1 ? 0 : static_cast<Bits>(n) * magnitude_bits(width * count);
+  const double zero = -(count - 1.0) * std::log2(width) - 3.0 * static_cast<double>(wanted);
+  return certify(wanted, extra, 0, [&](const Run& run) { return log_cumulant(law, n, run); }, zero);
+}
+
+// The n-th cumulant takes n as `order`.
 inline Real evaluate(Quantity quantity, const Law& law, const Rational& order, bool given_alive,
                      long digits) {
   const Bits wanted = digits_to_bits(digits);
-  const auto width = static_cast<double>(law.width);
-  if (quantity == Quantity::kLogMean || quantity == Quantity::kLogVar) {
-    if (degenerate(law)) return Real(wanted);
-    const bool mean = quantity == Quantity::kLogMean;
-    return certify(wanted, mean ? 0 : 2 * magnitude_bits(width), [&](const Run& run) {
-      LogMoments value = log_moments(law, run);
-      return mean ? value.mean : value.variance;
-    });
+  if (quantity == Quantity::kLogCumulant) {
+    const long n = order.ceil();
+    if (!order.is_integer() || n < 1 || n > kMostCumulants) {
+      throw std::invalid_argument("cumulants of order 1 to " + std::to_string(kMostCumulants));
+    }
+    return evaluate_log_cumulant(law, static_cast<unsigned long>(n), digits);
   }
   const bool lyapunov = quantity == Quantity::kScale && order.sign() == 0;
   if (degenerate(law)) return Real(wanted, 1);
   if (!lyapunov) check_order(law, order, given_alive);
   if (quantity == Quantity::kMoment) {
     if (order.sign() == 0) return Real(wanted, 1);
-    return certify(wanted, 0, [&](const Run& run) { return moment(law, order, given_alive, run); });
+    return certify(wanted, 0, 0, [&](const Run& run) {
+      return moment(law, {order, Rational()}, given_alive, run).re;
+    });
   }
   // A relative error e of the moment is one of e/order in the scale.
   const Bits extra = lyapunov ? 0 : magnitude_bits_log2(-order.log2_abs());
-  return certify(wanted, extra,
+  return certify(wanted, extra, 0,
                  [&](const Run& run) { return scale(law, order, given_alive, run); });
+}
+
+// Bits by which Gamma(a + iy) is smaller than Gamma(a).
+inline double gamma_decay_bits(const Rational& a, const Rational& y) {
+  const double x = a.to_double();
+  return x > 0.0 ? (log_abs_gamma(x, 0.0) - log_abs_gamma(x, y.to_double())) / kLog2 : 0.0;
+}
+
+// A guess of the bits by which a complex moment is smaller than the terms of the sums it comes
+// from: the sums are divided by a gamma function, and the law is spread like a chi-square.
+inline Bits complex_loss(const Law& law, const ComplexRational& order) {
+  const Rational half(1, 2);
+  ComplexRational p{order.re * half, order.im * half};
+  if (takes_dual(law, p.re)) p = dual_order(law, p);
+  const Rational rest((p.re + half).ceil(), 1);
+  const Rational alpha = (rest < Rational(1, 1) ? Rational(1, 1) : rest) - p.re;
+  double bits = gamma_decay_bits(alpha, p.im);
+  const Rational dof = law.has_atom() ? half : law.half_width();
+  bits += gamma_decay_bits(dof + p.re, p.im);
+  return static_cast<Bits>(bits) + 16;
+}
+
+// Imaginary parts beyond which nobody should wait: the terms of the sums cancel 2^(1.1 |Im s|)
+// times, and the tails of slopes around 0 need nodes in proportion to the square of |Im s|.
+inline constexpr double kMostImaginary = 4096.0;
+inline constexpr double kMostImaginarySlowTail = 64.0;
+
+// E R^order to a relative error of the modulus of 10^-digits.
+inline Complex evaluate_complex(const Law& law, const ComplexRational& order, bool given_alive,
+                                long digits) {
+  const Bits wanted = digits_to_bits(digits);
+  if (degenerate(law)) return Complex(Real(wanted, 1));
+  check_order(law, order.re, given_alive);
+  if (order.im.sign() == 0) {
+    return Complex(evaluate(Quantity::kMoment, law, order.re, given_alive, digits));
+  }
+  const bool slow = law.width > 1 && takes_slow_tail_route(law, order.re * Rational(1, 2));
+  const double most = slow ? kMostImaginarySlowTail : kMostImaginary;
+  if (!(std::fabs(order.im.to_double()) <= most)) {
+    throw ConvergenceError("the imaginary part of the order is beyond " +
+                           std::to_string(static_cast<long>(most)) + ", the bound for this law");
+  }
+  return certify(wanted, 0, complex_loss(law, order),
+                 [&](const Run& run) { return moment(law, order, given_alive, run); });
 }
 
 // base^exponent prod Gamma(numerators)/prod Gamma(denominators): chi, Beta and F moments and
@@ -232,7 +300,7 @@ inline Real gamma_ratio(const std::vector<Rational>& numerators,
   check(base);
   for (const Rational& x : numerators) check(x);
   for (const Rational& x : denominators) check(x);
-  return certify(digits_to_bits(digits), extra, [&](const Run& run) {
+  return certify(digits_to_bits(digits), extra, 0, [&](const Run& run) {
     Real value = pow(Real(run.bits, base), Real(run.bits, exponent));
     for (const Rational& x : numerators) value *= gamma(run.bits, x);
     for (const Rational& x : denominators) value /= gamma(run.bits, x);

@@ -37,28 +37,35 @@ inline Real bernoulli_number(Bits bits, unsigned long k) {
   return k % 2 == 1 ? magnitude : -magnitude;
 }
 
-// psi'(x), x > 0: recurrence up to X, then 1/X + 1/(2 X^2) + sum B_{2k} / X^(2k+1). The error of
-// that alternating series is below its first omitted term, whose least value is about e^(-2 pi X).
-inline Real trigamma(Bits bits, const Rational& x) {
+// psi^(k)(x), x > 0. For k >= 1 by the recurrence up to a large y, then
+//     (-1)^(k+1) psi^(k)(y) = (k-1)!/y^k + k!/(2 y^(k+1)) + sum_j B_2j (2j+k-1)!/((2j)! y^(2j+k)).
+// The error of that alternating series is below its first omitted term, whose least value is about
+// e^(-2 pi y).
+inline Real polygamma(Bits bits, unsigned long k, const Rational& x) {
+  if (k == 0) return digamma(bits, x);
   const Bits work = bits + 16 + magnitude_bits(static_cast<double>(bits));
-  const double target = 0.25 * static_cast<double>(work) + 4.0;
+  const double target = 0.25 * static_cast<double>(work) + 4.0 + static_cast<double>(k);
+  Real factorial(work);
+  mpfr_fac_ui(factorial.get(), k, kNearest);
   Real argument(work, x);
   Real sum(work);
   while (argument.to_double() < target) {
-    sum += Real(work, 1) / (argument * argument);
+    sum += factorial / pow(argument, k + 1);
     argument += Real(work, 1);
   }
-  const Real inverse = Real(work, 1) / argument;
-  const Real inverse_square = inverse * inverse;
-  sum += inverse + inverse_square / 2;
-  Real power = inverse;
-  for (unsigned long k = 1;; ++k) {
+  const Real inverse_square = Real(work, 1) / (argument * argument);
+  Real power = factorial / pow(argument, k);  // (2j+k-1)!/((2j)! y^(2j+k)), from j = 0 on
+  power /= static_cast<long>(k);
+  sum += power + power * static_cast<long>(k) / argument / 2;
+  for (unsigned long j = 1;; ++j) {
     power *= inverse_square;
-    const Real term = bernoulli_number(work, k) * power;
+    power *= static_cast<long>((2 * j + k - 1) * (2 * j + k - 2));
+    power /= static_cast<long>(2 * j * (2 * j - 1));
+    const Real term = bernoulli_number(work, j) * power;
     sum += term;
     if (term.log2_abs() < sum.log2_abs() - static_cast<double>(work)) break;
   }
-  return sum;
+  return k % 2 == 1 ? sum : -sum;
 }
 
 // E X^p for X chi-square with d degrees of freedom: 2^p Gamma(d/2+p)/Gamma(d/2), p > -d/2.

@@ -27,46 +27,102 @@
 
 #include <vector>
 
+#include "fracmoment/digits/complex.hpp"
+#include "fracmoment/digits/cumulants.hpp"
 #include "fracmoment/digits/series.hpp"
 #include "fracmoment/digits/unit_transform.hpp"
 #include "fracmoment/error.hpp"
 
 namespace fracmoment::digits {
 
-// Sums of f, (v-c) f and (v-c)^2 f over nodes v; the last two only for logarithms.
+// Sums of f (v-c)^k over nodes v, k = 0..powers; k > 0 for logarithms only. For complex orders the
+// real and the imaginary part of the sum of f e^(-i frequency v).
 struct NodeSums {
-  NodeSums(Bits bits, double center_, bool logs_)
-      : s0(bits), s1(bits), s2(bits), term(bits), center(center_), logs(logs_) {}
+  NodeSums(Bits bits, double center_, unsigned long powers, const Rational& frequency_)
+      : sum(std::max(powers, 1UL) + 1, Real(bits)),
+        frequency(bits, frequency_),
+        center(center_),
+        logs(powers > 0),
+        wave(frequency_.sign() != 0) {}
+
+  Complex phase(double v) const {
+    return unit_circle(-(frequency * Real::from_double(frequency.bits(), v)));
+  }
 
   void add(const Real& f, double v) {
-    s0 += f;
+    if (wave) {
+      const Complex part = phase(v) * f;
+      sum[0] += part.re;
+      sum[1] += part.im;
+      return;
+    }
+    sum[0] += f;
     if (!logs) return;
     const double offset = v - center;
-    mpfr_mul_d(term.get(), f.get(), offset, kNearest);
-    s1 += term;
-    mpfr_mul_d(term.get(), term.get(), offset, kNearest);
-    s2 += term;
+    Real term = f;
+    for (std::size_t k = 1; k < sum.size(); ++k) {
+      mpfr_mul_d(term.get(), term.get(), offset, kNearest);
+      sum[k] += term;
+    }
   }
 
   // Nodes v = edge + h i, i = 0, 1, ... (h < 0: leftwards), where f = scale r^i, r = 1 - gap.
   void add_geometric(const Real& scale, const Real& gap, double edge, double h) {
+    if (wave) {
+      // scale e^(-i q edge)/(1 - (1-gap) e^(-i q h)), with 1 - cos(q h) = 2 sin(q h/2)^2
+      const Complex turn = phase(h);
+      const Complex half_turn = phase(0.5 * h);
+      const Real versine = half_turn.im * half_turn.im * 2;
+      const Complex total = phase(edge) * scale /
+                            Complex(versine + gap * turn.re, (gap - Real(gap.bits(), 1)) * turn.im);
+      sum[0] += total.re;
+      sum[1] += total.im;
+      return;
+    }
     const Real first = scale / gap;
-    s0 += first;
-    if (!logs) return;
-    const Bits bits = s0.bits();
-    const Real offset = Real::from_double(bits, edge) - Real::from_double(bits, center);
-    const Real step = Real::from_double(bits, h);
-    const Real one(bits, 1);
-    const Real mean = step * (one - gap) / gap;  // of h i under the weights r^i gap
-    const Real square = mean * step * (one * 2 - gap) / gap;
-    s1 += first * (offset + mean);
-    s2 += first * (offset * offset + offset * mean * 2 + square);
+    sum[0] += first;
+    if (logs) add_geometric_powers(first, gap, edge, h);
   }
 
-  Real s0, s1, s2, term;
+  // With i geometric, P(i) = r^i gap: E i^k = (r/gap) sum_{j<k} C(k,j) E i^j.
+  void add_geometric_powers(const Real& first, const Real& gap, double edge, double h) {
+    const Bits bits = gap.bits();
+    const Real offset = Real::from_double(bits, edge) - Real::from_double(bits, center);
+    const Real step = Real::from_double(bits, h);
+    const Real odds = Real(bits, 1) / gap - Real(bits, 1);
+    std::vector<Real> moment{Real(bits, 1)};  // E (h i)^k/h^k
+    for (std::size_t k = 1; k < sum.size(); ++k) {
+      Real lower(bits);
+      for (std::size_t j = 0; j < k; ++j) lower += moment[j] * binomial_coefficient(k, j);
+      moment.push_back(lower * odds);
+      Real mean(bits);  // E (offset + h i)^k
+      for (std::size_t j = 0; j <= k; ++j)
+        mean += moment[j] * pow(step, j) * pow(offset, k - j) * binomial_coefficient(k, j);
+      sum[k] += first * mean;
+    }
+  }
+
+  std::vector<Real> sum;
+  Real frequency;
   double center;
-  bool logs;
+  bool logs, wave;
 };
+
+// Cumulants 1..n of log X given X > 0 from those of v under the weights of the nodes at p = 0: with
+// M(p) = sum w e^(-p v)/Gamma(m-p), the derivatives of log M.
+inline std::vector<Real> log_cumulants_from_nodes(const std::vector<Real>& sums, double center,
+                                                  unsigned long m) {
+  std::vector<Real> moments;
+  for (const Real& sum : sums) moments.push_back(sum / sums[0]);
+  std::vector<Real> kappa = cumulants_from_moments(moments);
+  const Bits bits = sums[0].bits();
+  kappa[0] += Real::from_double(bits, center);
+  for (std::size_t k = 0; k < kappa.size(); ++k) {
+    kappa[k] -= polygamma(bits, k, Rational(static_cast<long>(m), 1));
+    if (k % 2 == 0) kappa[k] = -kappa[k];
+  }
+  return kappa;
+}
 
 struct MellinPlan {
   double step;  // h
@@ -82,8 +138,9 @@ inline double short_double(double x) {
   return std::ldexp(std::nearbyint(std::ldexp(mantissa, 20)), exponent - 20);
 }
 
-// The largest step whose Poisson bound is below 2^-bits.
-inline double choose_step(double alpha, double bits) {
+// The largest step whose Poisson bound is below 2^-bits of Gamma(alpha). A complex order, alpha +
+// iq, brings the nearest alias nearer by q.
+inline double choose_step(double alpha, double bits, double frequency) {
   const double target = log_abs_gamma(alpha, 0.0) - bits * kLog2 - std::log(4.0);
   double low = 0.0;
   double high = 1.0;
@@ -92,42 +149,40 @@ inline double choose_step(double alpha, double bits) {
     const double middle = 0.5 * (low + high);
     (log_abs_gamma(alpha, middle) > target ? low : high) = middle;
   }
-  return 2.0 * kPi / high;
+  return 2.0 * kPi / (high + frequency);
 }
 
 class MellinSum {
  public:
   // dual: the sum for p* in place of p. variant changes step, nodes and the ends of the middle
   // part.
-  MellinSum(const Law& law, const Rational& p, bool dual, bool logs, Bits target, unsigned variant)
+  // target: bits relative to the moment of order Re p. cumulants: how many of log X, at p = 0.
+  MellinSum(const Law& law, const ComplexRational& p, bool dual, unsigned long cumulants,
+            Bits target, unsigned variant)
       : law_(law),
-        p_(p),
+        p_(p.re),
+        frequency_(p.im),
         dual_(dual),
-        logs_(logs),
-        m_(derivative_order(law, p, logs)),
-        alpha_((Rational(static_cast<long>(m_), 1) - p).to_double()),
+        m_(derivative_order(law, p.re, cumulants > 0)),
+        alpha_((Rational(static_cast<long>(m_), 1) - p.re).to_double()),
         target_(target),
         plan_(make_plan(variant)),
         bits_(working_bits()),
-        sums_(bits_, center(), logs) {
+        sums_(bits_, center(), cumulants, p.im) {
     run();
   }
 
   // E[X^p; X > 0] (dual: under the dual measure).
-  Real moment() const {
-    Real factorial(bits_);
-    mpfr_fac_ui(factorial.get(), m_, kNearest);
+  Complex moment() const {
+    Real factor(bits_);
+    mpfr_fac_ui(factor.get(), m_, kNearest);
+    factor *= Real::from_double(bits_, plan_.step);
     const Rational alpha = Rational(static_cast<long>(m_), 1) - p_;
-    return sums_.s0 * Real::from_double(bits_, plan_.step) * factorial / gamma(bits_, alpha);
+    return Complex(sums_.sum[0], sums_.sum[1]) * factor / gamma(bits_, {alpha, -frequency_});
   }
 
-  // log X given X > 0 (p = 0): with M(p) = sum w e^(-p v)/Gamma(m-p), the derivatives of log M.
-  LogMoments log_moments() const {
-    const Rational m(static_cast<long>(m_), 1);
-    const Real mean = sums_.s1 / sums_.s0;
-    const Real variance = sums_.s2 / sums_.s0 - mean * mean;
-    return {digamma(bits_, m) - mean - Real::from_double(bits_, sums_.center),
-            variance - trigamma(bits_, m)};
+  std::vector<Real> log_cumulants() const {
+    return log_cumulants_from_nodes(sums_.sum, sums_.center, m_);
   }
 
  private:
@@ -153,7 +208,8 @@ class MellinSum {
     const double reach = 2.5 + precision * kLog2 / 400.0 + 0.4 * wiggle;
     const double log_z = -std::max(reach, std::log(width + 2.0 * static_cast<double>(m_)));
     MellinPlan plan{};
-    plan.step = short_double(choose_step(alpha_, precision) * (1.0 - 0.06 * wiggle));
+    const double frequency = std::fabs(frequency_.to_double());
+    plan.step = short_double(choose_step(alpha_, precision, frequency) * (1.0 - 0.06 * wiggle));
     plan.left = std::nearbyint((log_z - kLog2 - log_largest()) * 64.0) / 64.0;
     plan.series_right = !law_.vanishing();
     double right = -log_z - kLog2 - log_smallest();
@@ -190,7 +246,8 @@ class MellinSum {
     Bits bits = target_ + 24;
     bits += magnitude_bits(static_cast<double>(law_.width));
     bits += magnitude_bits(static_cast<double>(plan_.nodes));
-    bits += magnitude_bits((std::fabs(p_.to_double()) + 1.0) * (span + 2.0));
+    bits += magnitude_bits((std::fabs(p_.to_double()) + std::fabs(frequency_.to_double()) + 1.0) *
+                           (span + 2.0));
     bits += law_.cancellation_bits();
     bits += UnitTransform::lost_bits(law_, m_, target_);
     if (dual_ && law_.kind == SlopeKind::kUniform) {
@@ -370,7 +427,7 @@ class MellinSum {
 
   bool settled(const Real& term, const Real& gap) const {
     return term.log2_abs() - gap.log2_abs() <
-           sums_.s0.log2_abs() - static_cast<double>(target_ + 32);
+           sums_.sum[0].log2_abs() - static_cast<double>(target_ + 32);
   }
 
   // Nodes beyond the last one: the same operator on powers t^(-kappa), kappa = d/2 + k without an
@@ -409,8 +466,8 @@ class MellinSum {
   }
 
   const Law& law_;
-  Rational p_;
-  bool dual_, logs_;
+  Rational p_, frequency_;
+  bool dual_;
   unsigned long m_;
   double alpha_;
   Bits target_;

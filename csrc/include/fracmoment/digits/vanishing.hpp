@@ -48,11 +48,14 @@ struct RemoteTransform {
 //         = lambda^d e^(delta mu/lambda) d! / (delta^(d+1) Gamma(-p)).
 // sqrt(t) L(t) increases with t; so what lies before v = far is at most about far (far lambda)^d,
 // which has to be negligible. Else nullopt.
-inline std::optional<Real> remote_tail_moment(const Law& law, const Rational& p, Bits target) {
+inline std::optional<Complex> remote_tail_moment(const Law& law, const ComplexRational& order,
+                                                 Bits target) {
+  const Rational& p = order.re;
   if (law.has_atom() || p.sign() >= 0) return std::nullopt;
   const Bits bits = target + 40 + 2 * magnitude_bits(static_cast<double>(law.width)) +
-                    law.cancellation_bits() + magnitude_bits(-p.to_double());
-  const Rational delta = law.half_width() + p;
+                    law.cancellation_bits() +
+                    magnitude_bits(std::fabs(order.im.to_double()) - p.to_double());
+  const Complex delta(bits, {law.half_width() + p, order.im});
   const auto width = static_cast<double>(law.width);
   const RemoteTransform remote(law, target, bits);
   const double log_far = std::log(remote.far) + delta.log2_abs() * kLog2;
@@ -60,44 +63,43 @@ inline std::optional<Real> remote_tail_moment(const Law& law, const Rational& p,
       -(static_cast<double>(target) + 16.0) * kLog2) {
     return std::nullopt;
   }
-  const Real rate(bits, delta);
   Real factorial(bits);
   mpfr_gamma(factorial.get(), Real(bits, static_cast<long>(law.width) + 1).get(), kNearest);
-  return pow(remote.lambda / rate, law.width) / rate * exp(rate * remote.shift) * factorial /
-         gamma(bits, -p);
+  const Real log_lambda = log(remote.lambda) * static_cast<long>(law.width);
+  const Complex log_power = log(delta) * Real(bits, static_cast<long>(law.width) + 1);
+  return exp(delta * remote.shift + Complex(log_lambda) - log_power) * factorial /
+         gamma(bits, {-p, -order.im});
 }
 
 class VanishingSlopeSum {
  public:
-  VanishingSlopeSum(const Law& law, const Rational& p, bool logs, Bits target, unsigned variant)
+  VanishingSlopeSum(const Law& law, const ComplexRational& p, unsigned long cumulants, Bits target,
+                    unsigned variant)
       : law_(law),
-        p_(p),
+        p_(p.re),
+        frequency_(p.im),
         m_(static_cast<unsigned long>(
-            std::max(law.has_atom() || logs ? 1L : 0L, (p + Rational(1, 2)).ceil()))),
-        split_(law.has_atom() && !logs),
+            std::max(law.has_atom() || cumulants > 0 ? 1L : 0L, (p.re + Rational(1, 2)).ceil()))),
+        split_(law.has_atom() && cumulants == 0),
         target_(target) {
     place(variant);
-    sum(logs);
+    sum(cumulants);
   }
 
-  Real moment() const {
+  Complex moment() const {
     Real factorial(bits_);
     mpfr_fac_ui(factorial.get(), m_, kNearest);
     const Rational alpha = Rational(static_cast<long>(m_), 1) - p_;
-    Real value = s_[0] * Real::from_double(bits_, step_) * factorial / gamma(bits_, alpha);
-    if (split_) {
-      // d atom^(d-1) E[(b z^2)^p; b > 0].
-      value += one_alive_weight() * chi_square_moment(bits_, 1, p_) *
-               squared_slope_moment(bits_, law_, p_);
-    }
-    return value;
+    const Complex value = Complex(s_[0], s_[1]) * Real::from_double(bits_, step_) * factorial /
+                          gamma(bits_, {alpha, -frequency_});
+    if (!split_) return value;
+    // d atom^(d-1) E[(b z^2)^p; b > 0].
+    const ComplexRational p{p_, frequency_};
+    return value + chi_square_moment(bits_, 1, p) * squared_slope_moment(bits_, law_, p) *
+                       one_alive_weight();
   }
 
-  LogMoments log_moments() const {
-    const Rational m(static_cast<long>(m_), 1);
-    const Real mean = s_[1] / s_[0];
-    return {digamma(bits_, m) - mean, s_[2] / s_[0] - mean * mean - trigamma(bits_, m)};
-  }
+  std::vector<Real> log_cumulants() const { return log_cumulants_from_nodes(s_, 0.0, m_); }
 
  private:
   Real one_alive_weight() const {
@@ -129,23 +131,27 @@ class VanishingSlopeSum {
     right_ = right_center_ + std::log(right_reach + 2.0) + 1.0;
     // The peak of the integrand is no narrower than about 1/sqrt(alpha + rate); one far out, where
     // the integrand is e^(-delta v) v^d, no narrower than 1/sqrt(d) in w.
-    const double strip = 0.5 * kPi / (1.0 + 0.02 * std::sqrt(alpha));
+    double strip = 0.5 * kPi / (1.0 + 0.02 * std::sqrt(alpha));
+    // Tails e^(-(rate + iq) v) grow beyond the angle atan(rate/q) in w.
+    const double wave = std::fabs(frequency_.to_double());
+    if (wave > 0.0) strip = std::min(strip, 0.9 * std::atan2(std::min(alpha, rate), wave));
     const double remote = law_.has_atom() ? 0.0 : std::sqrt(2.0 * lengthen * decay);
     const double frequency = std::max(decay / strip, remote);
     step_ = short_double(2.0 * kPi * 0.8 / frequency * (1.0 - 0.11 * wiggle));
     bits_ = target_ + 48 + 2 * magnitude_bits(static_cast<double>(law_.width)) +
-            magnitude_bits((std::fabs(p_.to_double()) + 1.0) * (right_reach + left_reach)) +
+            magnitude_bits((std::fabs(p_.to_double()) + wave + 1.0) * (right_reach + left_reach)) +
             law_.cancellation_bits() + UnitTransform::lost_bits(law_, m_, target_);
   }
 
-  void sum(bool logs) {
-    for (int k = 0; k < 3; ++k) s_.emplace_back(bits_);
+  void sum(unsigned long cumulants) {
+    s_.assign(std::max(cumulants, 1UL) + 1, Real(bits_));
     UnitTransform unit(law_, false, bits_, UnitTransform::small_exponent(m_, target_));
     PowerCoefficient power(law_.width, m_, bits_);
     std::vector<Real> u(m_ + 1, Real(bits_));
     const Real one(bits_, 1);
     const Real split_weight = split_ ? one_alive_weight() : Real(bits_);
     const Real exponent(bits_, -p_);
+    const Real wave(bits_, frequency_);
     const Real rate(bits_, law_.half_width() + p_);
     const RemoteTransform remote(law_, target_, bits_);
     const bool has_remote = !law_.has_atom() && m_ == 0;
@@ -171,15 +177,22 @@ class VanishingSlopeSum {
         f *= exp(exponent * v);
       }
       f *= one + down + up;
+      if (frequency_.sign() != 0) {
+        const Complex part = unit_circle(-(wave * v)) * f;
+        s_[0] += part.re;
+        s_[1] += part.im;
+        continue;
+      }
       s_[0] += f;
-      if (!logs) continue;
-      s_[1] += f * v;
-      s_[2] += f * v * v;
+      for (unsigned long k = 1; k <= cumulants; ++k) {
+        f *= v;
+        s_[k] += f;
+      }
     }
   }
 
   const Law& law_;
-  Rational p_;
+  Rational p_, frequency_;
   unsigned long m_;
   bool split_;
   Bits target_;

@@ -9,7 +9,9 @@
 namespace fracmoment {
 inline namespace FRACMOMENT_ISA {
 
-constexpr int kMaxCumulant = 5;  // beyond, moments cancel more digits than there are
+// Moments cancel ever more digits: the fifth is good to 2 ulp of its natural unit, and serves only
+// the expansion at small orders; from there on the any-precision route answers.
+constexpr int kMaxCumulant = 5, kAccurateCumulant = 4;
 using Cumulants = std::array<Real, kMaxCumulant + 1>;  // entry n: the n-th; entry 0 unused
 
 inline Real binomial_coefficient(int n, int k) {

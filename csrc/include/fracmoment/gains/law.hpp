@@ -36,7 +36,7 @@ class GainLaw {
 
   // E R^order; given R > 0 where asked (always for orders <= 0 of a law with an atom).
   void moments(const double* order, double* out, std::size_t n, bool given_alive) const;
-  // The same for complex orders, |Im order| <= 16 where the law needs an integral.
+  // The same for complex orders.
   void moments(const std::complex<double>* order, std::complex<double>* out, std::size_t n,
                bool given_alive) const;
   // (E R^order)^(-1/order); order 0 gives exp(-E[log R | R > 0]).
@@ -48,7 +48,7 @@ class GainLaw {
   // Of log R given R > 0.
   double log_mean() const;
   double log_var() const;
-  double log_cumulant(int n) const;  // 1 <= n <= 5
+  double log_cumulant(int n) const;  // 1 <= n <= 12
 
   double log_abs_third() const;  // E |log R - E log R|^3
 
