@@ -15,6 +15,7 @@ bounds what lies beyond W.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import partial
 
@@ -27,8 +28,11 @@ from fracmoment.certified.laws.saddle import moment_saddle
 
 __all__ = ["contour_moment"]
 
-# How far the contour bends to the left.
-_TAU = 0.6
+# How far the contour bends to the left: wide layers need the decay of E exp(z X) there, narrow
+# ones the distance from the cut of z^(-p-1).
+_BEND, _WIDE = 0.6, 24
+# Up to this width the atom is taken off without cancellation.
+_HORNER = 24
 
 
 def contour_moment(law: Law, p: arb_series) -> arb_series:
@@ -57,10 +61,15 @@ class _Contour:
     centre: arb
     radius: arb
 
+    @property
+    def tau(self) -> arb:
+        """The bend."""
+        return arb(_BEND if self.law.width > _WIDE else 0)
+
     def at(self, w: acb) -> tuple[acb, acb]:
         """Return z(w) and dz/dw."""
         sinh, cosh = w.sinh_cosh()
-        i, tau = acb(0, 1), arb(_TAU)
+        i, tau = acb(0, 1), self.tau
         z = self.centre + self.radius * (i * sinh - tau * (cosh - 1))
         return z, self.radius * (i * cosh - tau * sinh)
 
@@ -71,7 +80,12 @@ class _Contour:
         if not law.has_atom:
             return live**d
         dead = ball(law.dead)
-        return (dead + live) ** d - dead**d - live * dead ** (d - 1) * d
+        if d > _HORNER:
+            return (dead + live) ** d - dead**d - live * dead ** (d - 1) * d
+        total = acb(0)  # the same without cancellation: sum_{k>=2} C(d,k) dead^(d-k) live^k
+        for k in range(d, 1, -1):
+            total = total * live + dead ** (d - k) * math.comb(d, k)
+        return total * live * live
 
     def integrand(self, w: acb, analytic: bool, power: int, lead: arb) -> acb:
         """Return ``V(z) (z/c)^(-p-1) log(c/z)^power z'(w) / lead``."""
@@ -85,13 +99,14 @@ class _Contour:
         law, d = self.law, self.law.width
         z, _ = self.at(acb(end))
         theta = arb("0.75") if law.vanishing else arb(1)
-        y, spread = z.imag, (1 + arb(_TAU) ** 2).sqrt()
-        reach = (y * spread / self.centre).log() + arb.pi()
+        y, spread = z.imag, (1 + self.tau**2).sqrt()
+        reach = (2 * y / self.centre).log() + arb.pi()
         decay = theta + self.p - power / reach
-        if not (z.real <= 0 and reach > 1 and decay > 0):
+        if not (z.real <= y and reach > 1 and decay > 0):
             return arb.pos_inf()
         each = ball(law.dead) + unit.absolute_bound(law, z)
-        pair = each ** (d - 2) * unit.inverse_moment(law, theta) ** 2 * (d * (d - 1) // 2)
+        size = unit.inverse_moment(law, theta) * arb(2) ** ((1 - theta) / 4)
+        pair = each ** (d - 2) * size**2 * (d * (d - 1) // 2)
         weight = (y / self.centre) ** (-self.p - 1) * y ** (1 - theta)
         return pair * weight * reach**power * spread / decay
 
@@ -105,6 +120,9 @@ def _several(law: Law, p: arb_series) -> arb_series:
     values, factorial = [], 1
     for power in range(p.prec):
         factorial *= max(power, 1)
+        if power == 0 and p[0].is_zero():
+            values.append(_prob_several(law) * arb.pi() * contour.centre)
+            continue
         end, tail = _end(contour, power, lead)
         total = integral(partial(contour.integrand, power=power, lead=lead), arb(0), end)
         values.append((total.imag + arb(0, tail.upper())) / (lead * factorial))
@@ -113,6 +131,12 @@ def _several(law: Law, p: arb_series) -> arb_series:
     shift = p - p[0]
     weight = ((p + 1).lgamma() - (p + 1) * contour.centre.log()).exp() / arb.pi()
     return _compose(series, shift) * weight
+
+
+def _prob_several(law: Law) -> arb:
+    """Return the probability of two or more live units."""
+    d, dead = law.width, ball(law.dead)
+    return 1 - dead**d - dead ** (d - 1) * (1 - dead) * d
 
 
 def _compose(series: arb_series, shift: arb_series) -> arb_series:

@@ -23,6 +23,7 @@ from fracmoment.certified.laws import unit
 from fracmoment.certified.laws.integrate import integral
 from fracmoment.certified.laws.saddle import laplace_peak
 from fracmoment.certified.laws.series import series_length
+from fracmoment.certified.laws.vanishing import far_part, far_start
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
     from fracmoment.certified.laws.law import Law
 
 __all__ = ["ratio_moment"]
+
+# Widest layers whose far part is taken off as a sum of as many terms.
+_NARROW = 64
 
 
 @dataclass
@@ -40,6 +44,14 @@ class _Integrand:
     p: arb
     k: int
     peak: arb
+
+    @property
+    def far(self) -> arb | None:
+        """Where the elementary far part begins, measured from the peak, if there is one."""
+        law = self.law
+        if not law.vanishing or law.width > _NARROW:
+            return None
+        return (far_start(law) - self.peak).mid()
 
     def transform(self, t: acb, analytic: bool) -> acb:
         """Return ``[f^k] U(t, f)^d``."""
@@ -111,6 +123,8 @@ def _series(integrand: _Integrand, p: arb_series) -> arb_series:
         values.append(_integrate(integrand, power, lead) / (lead * factorial))
     total = arb_series(values, prec=p.prec)
     total = total(p - p[0]) if p.prec > 1 else total
+    if integrand.far is not None:
+        total = total + far_part(law, p, integrand.far + peak) * (p * peak).exp()
     # t^(-p) = exp(-p peak) exp(-p v)
     weight = (half.lgamma() - (p + half + k).lgamma() - p * (arb.const_log2() + peak)).exp()
     return total * weight * (-p).rgamma() * arb.fac_ui(k)
@@ -126,7 +140,11 @@ def _extra(law: Law, p: arb) -> int:
 def _integrate(integrand: _Integrand, power: int, lead: arb) -> arb:
     """Return the integral over the whole line, times ``lead``."""
     left, below = _far(lambda v: integrand.left(v, power) * lead)
-    right, above = _far(lambda v: integrand.right(v, power) * lead)
+    far = integrand.far
+    if far is None:
+        right, above = _far(lambda v: integrand.right(v, power) * lead)
+    else:
+        right, above = far, arb(0)
 
     def function(v: acb, analytic: bool) -> acb:
         return integrand.at(v, analytic, power, lead)

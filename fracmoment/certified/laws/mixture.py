@@ -21,8 +21,9 @@ from fracmoment.certified.laws.law import Law, ball
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from fractions import Fraction
 
-__all__ = ["binomial", "chi_moment", "mixture_moment", "window"]
+__all__ = ["binomial", "binomial_power", "chi_moment", "mixture_moment", "window"]
 
 
 def chi_moment(width: int, p: arb_series) -> arb_series:
@@ -32,10 +33,14 @@ def chi_moment(width: int, p: arb_series) -> arb_series:
 
 
 def binomial(law: Law, n: int) -> arb:
-    """Return ``b_n``, the probability of n live units."""
-    d = law.width
+    """Return ``b_n``, the probability of n live units of slope 1."""
+    return binomial_power(law.width, n, law.one, law.dead)
+
+
+def binomial_power(d: int, n: int, one: Fraction, other: Fraction) -> arb:
+    """Return ``C(d, n) one^n other^(d-n)``."""
     logarithm = arb(d + 1).lgamma() - arb(n + 1).lgamma() - arb(d - n + 1).lgamma()
-    return logarithm.exp() * ball(law.one) ** n * ball(law.dead) ** (d - n)
+    return logarithm.exp() * ball(one) ** n * ball(other) ** (d - n)
 
 
 def mixture_moment(law: Law, p: arb_series) -> arb_series:

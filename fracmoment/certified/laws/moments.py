@@ -3,6 +3,8 @@
 Which method serves which law:
 
 - live units of slope 1 only (linear, ReLU, dropout on either): finite sums (`mixture`);
+- narrow leaky layers, moments but not their derivatives: sums of hypergeometric functions
+  (`beta`);
 - one unit: closed form, the first part of `contour`;
 - other laws: a contour integral for orders above -1/2, and for all orders above -1 of laws with
   an atom (`contour`); a Laplace integral for negative orders (`laplace`).
@@ -14,6 +16,7 @@ from typing import Any
 
 from flint import arb, arb_series
 
+from fracmoment.certified.laws.beta import beta_moment, beta_ratio_moment, serves
 from fracmoment.certified.laws.contour import contour_moment
 from fracmoment.certified.laws.laplace import ratio_moment
 from fracmoment.certified.laws.law import Law, ball
@@ -76,6 +79,8 @@ def _gaussian(law: Law, p: arb_series) -> arb_series:
     """Return ``E[X^p; X > 0]``."""
     if not law.has_slopes:
         return mixture_moment(law, p)
+    if p.prec == 1 and serves(law):
+        return arb_series([beta_moment(law, p[0])], prec=1)
     if law.has_atom or law.width == 1 or p[0] > -0.25:
         return contour_moment(law, p)
     return ratio_moment(law, p) * chi_moment(law.width, p)
@@ -85,6 +90,8 @@ def _ratio(law: Law, p: arb_series) -> arb_series:
     """Return ``E[(X/|g|^2)^p; X > 0]``."""
     if law.width == 1 and not law.has_atom:
         return live_moment(law, p)
+    if p.prec == 1 and serves(law) and not law.has_atom:
+        return arb_series([beta_ratio_moment(law.lower, law.width, p[0])], prec=1)
     if law.has_slopes and not law.has_atom and not p[0] > -0.25:
         return ratio_moment(law, p)
     return _gaussian(law, p) / chi_moment(law.width, p)

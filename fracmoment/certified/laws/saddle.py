@@ -87,6 +87,7 @@ def laplace_peak(law: Law, p: float, k: int) -> float:
         mean = sum(q * 2 * b * t / (1 + 2 * b * t) for b, q in parts) / total
         return (half + k) * mean + p
 
-    bottom = -math.log(max(b for b, _ in parts)) - math.log(half + k) - 60.0
-    top = -math.log(max(min(b for b, _ in parts), 1e-280)) + 60.0
-    return root(slope, bottom, min(top, 650.0))
+    first = -math.log(max(b for b, _ in parts))
+    # Slopes around 0 have no smallest one, and a far part of its own.
+    last = first if law.vanishing else -math.log(min(b for b, _ in parts))
+    return root(slope, first - math.log(half + k) - 60.0, min(last + 10.0, 650.0))

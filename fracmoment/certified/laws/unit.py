@@ -6,21 +6,27 @@ over the live units, weighted by their probabilities: ``E exp(z Y) = dead + live
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
-from flint import acb, acb_series, arb, arb_series
+from flint import acb, acb_series, arb, arb_series, ctx
 
 from fracmoment.certified.laws.law import Law, ball
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = [
     "absolute_bound",
     "inverse_moment",
     "live",
     "live_moment",
-    "log_size",
     "smallest_square",
     "tilted",
 ]
+
+# The closed forms for uniform slopes divide differences by sqrt(t): below this size of 2 b t a
+# power series loses nothing instead.
+_SMALL = arb(2) ** -20
 
 # Number of pieces into which the slope interval is cut for an upper bound of a mean over it.
 _PIECES = 16
@@ -52,10 +58,78 @@ def _uniform(law: Law, z: acb, analytic: bool) -> acb:
     ``asin(w) = i log(sqrt(1 - w^2) - i w)``, which does not cancel for z in the upper half-plane
     and ``w = a r`` of positive real part.
     """
-    root = (2 * z).sqrt(analytic=analytic)
-    high, low = ball(law.upper), ball(law.lower)
-    difference = _arcsine(high * root, analytic) - _arcsine(low * root, analytic)
-    return difference / (root * ball(law.upper - law.lower))
+
+    def closed(point: acb) -> acb:
+        root = (2 * point).sqrt(analytic=analytic)
+        ends = [_arcsine(ball(a) * root, analytic) for a in (law.upper, law.lower)]
+        return (ends[0] - ends[1]) / (root * ball(law.upper - law.lower))
+
+    if _is_small(law, z):
+        return _power_series(law, -z, 0)
+    value = closed(z)
+    if _is_thin(z):
+        return value
+    return _narrower(value, _around(closed, z, _steepest(law, -z, 1)))
+
+
+def _largest_square(law: Law) -> arb:
+    """Return an upper bound of the squares of uniform slopes."""
+    return arb.max(ball(law.lower) ** 2, ball(law.upper) ** 2).upper()
+
+
+def _is_small(law: Law, t: acb) -> bool:
+    return bool(2 * _largest_square(law) * t.abs_upper() < _SMALL)
+
+
+def _power_series(law: Law, t: acb, j: int) -> acb:
+    """Return ``rising(1/2, j)/j! E (1 + 2 a^2 t)^(-1/2-j)`` for a uniform slope, ``2 a^2 |t|`` small.
+
+    The binomial series; ``|C(-1/2-j, i)| <= 2^(i+j)`` bounds its remainder.
+    """
+    low, high = ball(law.lower), ball(law.upper)
+    size = 2 * _largest_square(law) * t.abs_upper()
+    count = ctx.prec // 19 + 2
+    total, power, ends = acb(0), acb(1), [low, high]
+    for i in range(count):
+        mean = (ends[1] - ends[0]) / ((2 * i + 1) * ball(law.upper - law.lower))
+        total += power * mean
+        power = power * (-2 * t) * (arb(j + i) + arb("0.5")) / (i + 1)
+        ends = [ends[0] * low * low, ends[1] * high * high]
+    rest = (2 * size) ** count * 2**j / (1 - 2 * size)
+    error = arb(0, rest.upper())
+    factor = arb("0.5").rising(j) / arb.fac_ui(j)
+    return (total + acb(error, error)) * factor
+
+
+def _is_thin(z: acb) -> bool:
+    return bool(z.rel_accuracy_bits() > ctx.prec // 2)
+
+
+def _steepest(law: Law, t: acb, twice: int) -> arb:
+    """Return a bound of ``|d/dt E (1 + 2 b t)^(-n/2)|``, ``n = twice``, over a uniform slope."""
+    low, high = ball(law.lower), ball(law.upper)
+    largest = _largest_square(law)
+    nearest = (1 + 2 * t * arb(largest / 2, largest / 2)).abs_lower()
+    mean = (low * low + low * high + high * high) / 3
+    return mean * twice / nearest ** (arb(twice) / 2 + 1)
+
+
+def _around(function: Callable[[acb], acb], z: acb, steepest: arb) -> acb:
+    """Return the mean value form: ``function`` in the middle of z, and a bound of its change.
+
+    Where arguments enter a closed form several times, balls of its values on wide balls are far
+    too large, and a power of the width makes them useless.
+    """
+    middle = z.mid()
+    change = ((z - middle).abs_upper() * steepest).upper()
+    return function(middle) + acb(arb(0, change), arb(0, change))
+
+
+def _narrower(a: acb, b: acb) -> acb:
+    """Return the smaller one of two balls that both contain a value."""
+    if not (a.is_finite() and b.is_finite()):
+        return a  # not finite also says: not analytic
+    return b if b.rad() < a.rad() else a
 
 
 def _arcsine(w: acb, analytic: bool) -> acb:
@@ -89,9 +163,26 @@ def _rsqrt(point: acb_series, analytic: bool) -> acb_series:
 
 
 def _uniform_tilted(law: Law, t: acb, length: int, analytic: bool) -> acb_series:
-    root = (2 * t).sqrt(analytic=analytic)
-    ends = [_area(ball(end), root, length, analytic) for end in (law.upper, law.lower)]
-    return (ends[0] - ends[1]) / (root * ball(law.upper - law.lower))
+    def closed(point: acb) -> acb_series:
+        root = (2 * point).sqrt(analytic=analytic)
+        ends = [_area(ball(a), root, length, analytic) for a in (law.upper, law.lower)]
+        return (ends[0] - ends[1]) / acb_series(
+            [root * ball(law.upper - law.lower)], prec=length
+        )
+
+    if _is_small(law, t):
+        return acb_series([_power_series(law, t, j) for j in range(length)], prec=length)
+    value = closed(t)
+    if _is_thin(t):
+        return value
+    # The coefficients are those of E (1 + 2 b t)^(-1/2 - j) times rising(1/2, j)/j!.
+    middle, coefficients, factor = closed(t.mid()), [], arb(1)
+    for j in range(length):
+        steepest = _steepest(law, t, 2 * j + 1) * factor
+        centred = _around(lambda _, j=j: middle[j], t, steepest)
+        coefficients.append(_narrower(value[j], centred))
+        factor = factor * (j + arb("0.5")) / (j + 1)
+    return acb_series(coefficients, prec=length)
 
 
 def _area(slope: arb, root: acb, length: int, analytic: bool) -> acb_series:
@@ -172,16 +263,19 @@ def inverse_moment(law: Law, theta: arb) -> arb:
 
 
 def absolute_bound(law: Law, z: acb) -> arb:
-    """Return an upper bound of ``E[|1 - 2 b z|^(-1/2); live]`` for a point with Re z <= 0.
+    """Return an upper bound of ``E[|1 - 2 b z|^(-1/2); live]`` for a point z off the real line.
 
-    There ``|1 - 2 b z|`` increases with b: on each piece of the slope interval the value at the
-    slope of smallest size is a bound.
+    ``|1 - 2 b z|`` increases with b from ``b = Re z/(2 |z|^2)`` on, and is nowhere below
+    ``|Im z|/|z|``. So on each piece of the slope interval its value at the slope of smallest size,
+    or that, is a lower bound.
     """
     total = abs(1 - 2 * z).rsqrt() * ball(law.one)
     if not law.has_slopes:
         return total
+    turn = z.real / (2 * abs(z) ** 2)
     for square, share in _lower_squares(law):
-        total += abs(1 - 2 * square * z).rsqrt() * ball(law.slope) * share
+        size = abs(1 - 2 * square * z) if square >= turn else abs(z.imag) / abs(z)
+        total += size.rsqrt() * ball(law.slope) * share
     return total
 
 
@@ -196,9 +290,3 @@ def _lower_squares(law: Law) -> list[tuple[arb, arb]]:
         smallest = 0 if left * right <= 0 else min(abs(left), abs(right))
         pieces.append((ball(smallest) ** 2, arb(1) / _PIECES))
     return pieces
-
-
-def log_size(value: Any) -> float:
-    """Return the logarithm of the size of the slope's midpoint, a float for choosing contours."""
-    middle = abs(ball(value)).mid()
-    return float(middle.log().mid()) if middle > 0 else float("-inf")
