@@ -184,19 +184,28 @@ def scale_squared_remainder(gain: Gain, order: Real) -> Result:
     scale = gain.scale(exact_order, digits=60)
 
     def one(value: Any, width: Any, low: Any, high: Any, keep: Any, s: Any) -> float:
-        low, high, keep, s = (Fraction(entry) for entry in (low, high, keep, s))
-        m, v = _unit_moments(low, high, keep, gain.inverted_dropout)
-        correction = v / (4 * m * m)
-        if gain.weights == "orthogonal":
-            expansion = (1 + (2 - s) * (correction - Fraction(1, 2)) / int(width)) / m
-        else:
-            expansion = (1 + (2 - s) * correction / int(width)) / (int(width) * m)
+        expansion = exact_expansion(gain, width, low, high, keep, s)
         return float(_digits.exact(value) ** 2 - expansion)
 
     if not isinstance(scale, np.ndarray):
         return one(scale, gain.width, lower, upper, gain.keep_prob, exact_order)
     result = _digits.broadcast(one, scale, gain.width, lower, upper, gain.keep_prob, exact_order)
     return result.astype(np.float64)
+
+
+def exact_expansion(
+    gain: Gain, width: Any, lower: Any, upper: Any, keep: Any, order: Any
+) -> Fraction:
+    """Return the second-order expansion of a gain as a Fraction, from exact scalar parameters."""
+    low, high, keep, s = (Fraction(entry) for entry in (lower, upper, keep, order))
+    m, v = _unit_moments(low, high, keep, gain.inverted_dropout)
+    correction = v / (4 * m * m)
+    expansion: Fraction
+    if gain.weights == "orthogonal":
+        expansion = (1 + (2 - s) * (correction - Fraction(1, 2)) / int(width)) / m
+    else:
+        expansion = (1 + (2 - s) * correction / int(width)) / (int(width) * m)
+    return expansion
 
 
 def _arguments(width: Any, order: Any) -> tuple[Any, Any]:

@@ -20,15 +20,29 @@ True
 from fracmoment.certified.enclosure import Enclosure
 from fracmoment.certified.interval import Interval
 from fracmoment.certified.precision import CertificationError
-from fracmoment.certified.quantities import cumulant, log_mean, log_var, moment, scale
+from fracmoment.certified.quantities import (
+    cdf,
+    cumulant,
+    log_mean,
+    log_var,
+    moment,
+    scale,
+    scale_remainder,
+    sf,
+    tail_index,
+)
 
 __all__ = [
     "CertificationError",
     "Enclosure",
     "Interval",
+    "cdf",
     "cumulant",
     "log_mean",
     "log_var",
     "moment",
     "scale",
+    "scale_remainder",
+    "sf",
+    "tail_index",
 ]

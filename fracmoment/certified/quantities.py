@@ -7,13 +7,17 @@ from fractions import Fraction
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import mpmath
+
 from fracmoment import _validation
 from fracmoment.activations import LeakyReLU
 from fracmoment.certified import laws
 from fracmoment.certified.enclosure import Enclosure
 from fracmoment.certified.interval import Interval
-from fracmoment.certified.precision import certify
+from fracmoment.certified.laws.root import sign, tail_root, top
+from fracmoment.certified.precision import certify, working_precision
 from fracmoment.certified.ranges import convex_minimum, hull
+from fracmoment.expansions import exact_expansion
 from fracmoment.gains import Gain
 
 if TYPE_CHECKING:
@@ -23,7 +27,17 @@ if TYPE_CHECKING:
 
     from fracmoment.certified.laws import Law
 
-__all__ = ["cumulant", "log_mean", "log_var", "moment", "scale"]
+__all__ = [
+    "cdf",
+    "cumulant",
+    "log_mean",
+    "log_var",
+    "moment",
+    "scale",
+    "scale_remainder",
+    "sf",
+    "tail_index",
+]
 
 _ATOM_HINT = (
     "where the gain is 0 with positive probability (given_alive=True conditions on a live layer)"
@@ -199,6 +213,159 @@ def cumulant(gain: Gain, n: int, *, digits: int = 30) -> Enclosure:
     law = _Corners(gain, None).small
     what = f"cumulant {n} of log R"
     return _enclose(lambda: laws.log_cumulants(law, n)[-1], law, count, what)
+
+
+def scale_remainder(
+    gain: Gain, order: Any, *, digits: int = 30, given_alive: bool = False
+) -> Enclosure:
+    """Return an enclosure of the squared scale minus its second-order expansion.
+
+    The expansion is that of `fracmoment.scale_squared_remainder`, an exact rational number here;
+    parameters are those of `moment`, for one order. At order 2 the remainder is exactly 0.
+
+    Examples
+    --------
+    >>> import fracmoment as fm
+    >>> gain = fm.Gain("relu", 50)
+    >>> fm.scale_squared_remainder(gain, 1) == float(scale_remainder(gain, 1))
+    True
+    """
+    alive = _validation.flag("given_alive", given_alive)
+    count = _validation.digits(digits)
+    s = _validation.rational("order", order)
+    corners = _Corners(gain, None)
+    _order(corners, s, alive, allow_zero=True)
+    law = corners.small
+    if s == 2 and not (alive and law.has_atom):
+        return Enclosure(0, 0)
+    low, high = gain.activation.exact_slopes
+
+    def remainder() -> arb:
+        expansion = exact_expansion(gain, gain.width, low, high, gain.keep_prob, s)
+        return laws.scale(law, s, alive) ** 2 - laws.ball(expansion)
+
+    what = f"the remainder of the expansion of order {float(s):g}"
+    return _enclose(remainder, law, count, what)
+
+
+def tail_index(
+    gain: Gain, sigma: Any, *, digits: int = 30, negative_slope: Interval | None = None
+) -> Enclosure:
+    """Return an enclosure of the tail index of a scale: alpha > 0 with ``E (sigma R)^alpha = 1``.
+
+    Parameters
+    ----------
+    gain : Gain
+        A gain of scalar parameters.
+    sigma : float, str, int, Fraction, mpmath.mpf or Interval
+        Scale of the weights, > 0, taken exactly.
+    digits : int, optional
+        Number of significant digits to prove.
+    negative_slope : Interval, optional
+        As for `moment`.
+
+    Returns
+    -------
+    Enclosure
+        Exactly 0 where the drift is proved not to be negative (no atom), exactly infinity where
+        ``sigma R <= 1`` almost surely. With an atom at 0 the root itself, however small.
+
+    Raises
+    ------
+    CertificationError
+        If sigma is so close to the critical value that the sign of the drift cannot be proved, or
+        the root lies outside 2^-4096 to 2^20.
+
+    Notes
+    -----
+    The root is unique because ``log E (sigma R)^s`` is convex; it is enclosed by two orders at
+    which the sign of that function is proved. It decreases with sigma and the size of the slope.
+
+    Examples
+    --------
+    >>> import fracmoment as fm
+    >>> gain = fm.Gain("relu", 64)
+    >>> sigma = scale(gain, "0.8")
+    >>> "0.8" in tail_index(gain, Interval(sigma.lower, sigma.upper), digits=20)
+    True
+    >>> tail_index(gain, "0.2").digits >= 30
+    True
+    """
+    count = _validation.digits(digits)
+    corners = _Corners(gain, negative_slope)
+    corners.require_live()
+    ends = _sigma(sigma)
+    largest = _tail_index(corners.small, ends[0], count)
+    if corners.point and ends[0] == ends[1]:
+        return largest
+    return hull(_tail_index(corners.large, ends[1], count), largest)
+
+
+def _sigma(sigma: Any) -> tuple[Fraction, Fraction]:
+    """Return the ends of the scales."""
+    if isinstance(sigma, Interval):
+        ends = (sigma.lower, sigma.upper)
+    else:
+        exact = _validation.rational("sigma", sigma)
+        ends = (exact, exact)
+    _validation.require("sigma", ends[0], ends[0] > 0, "> 0")
+    return ends
+
+
+def _tail_index(law: Law, sigma: Fraction, digits: int) -> Enclosure:
+    """Return the tail index of one scale of one law."""
+    largest = top(law)
+    if largest is not None and sigma * largest <= 1:
+        return Enclosure(mpmath.inf, mpmath.inf)
+    if not law.has_atom:
+        if law.is_constant():
+            return Enclosure(0, 0)
+        with working_precision(64 + 2 * law.width.bit_length()):
+            if sign(lambda: laws.drift(law, sigma)) >= 0:
+                return Enclosure(0, 0)
+    return hull(*(Enclosure(end, end) for end in tail_root(law, sigma, digits)))
+
+
+def cdf(gain: Gain, r: Any, *, digits: int = 30) -> Enclosure:
+    """Return an enclosure of ``P(R <= r)``, the atom at 0 included.
+
+    Parameters
+    ----------
+    gain : Gain
+        A gain of scalar parameters.
+    r : float, str, int, Fraction, mpmath.mpf or Interval
+        Point, taken exactly; for an interval the enclosure contains the values over it.
+    digits : int, optional
+        Number of significant digits to prove.
+
+    Examples
+    --------
+    >>> import fracmoment as fm
+    >>> fm.Gain("leaky_relu", 64).cdf(5.5) == float(cdf(fm.Gain("leaky_relu", 64), 5.5))
+    True
+    """
+    return _distribution(laws.cdf, gain, r, digits, "P(R <= r)")
+
+
+def sf(gain: Gain, r: Any, *, digits: int = 30) -> Enclosure:
+    """Return an enclosure of ``P(R > r)``; parameters as for `cdf`.
+
+    Examples
+    --------
+    >>> import fracmoment as fm
+    >>> round(float(sf(fm.Gain("linear", 2), 12).log()), 12)
+    -72.0
+    """
+    return _distribution(laws.sf, gain, r, digits, "P(R > r)")
+
+
+def _distribution(
+    function: Callable[[Law, Fraction], arb], gain: Gain, r: Any, digits: int, what: str
+) -> Enclosure:
+    count = _validation.digits(digits)
+    law = _Corners(gain, None).small
+    points = [r.lower, r.upper] if isinstance(r, Interval) else [_validation.rational("r", r)]
+    return hull(*(_enclose(partial(function, law, x), law, count, what) for x in points))
 
 
 # ---------------------------------------------------------------- arguments

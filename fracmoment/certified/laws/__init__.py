@@ -18,9 +18,13 @@ The law: ``Law.of(gain)`` or ``Law.make(width, lower, upper, keep_prob, inverted
 `scale(law, order, given_alive)`                      sigma_s; order 0 is exp(-E[log R | R > 0])
 `log_scale(law, order, given_alive)`                  its logarithm
 `log_scale_derivative(law, order, given_alive)`       its derivative in the order, order != 0
+`growth(law, sigma, order)`                           Lambda(order) = log E (sigma R)^order
+`drift(law, sigma)`                                   log sigma + E[log R | R > 0]
+`cdf(law, r)`, `sf(law, r)`                           P(R <= r), P(R > r), for a Fraction r
 ====================================================  =============================================
 """
 
+from fracmoment.certified.laws.distribution import cdf, sf
 from fracmoment.certified.laws.law import Law, ball
 from fracmoment.certified.laws.moments import (
     log_cumulants,
@@ -34,10 +38,14 @@ from fracmoment.certified.laws.moments import (
     moment_series,
     scale,
 )
+from fracmoment.certified.laws.root import drift, growth
 
 __all__ = [
     "Law",
     "ball",
+    "cdf",
+    "drift",
+    "growth",
     "log_cumulants",
     "log_mean",
     "log_moment",
@@ -48,4 +56,5 @@ __all__ = [
     "moment",
     "moment_series",
     "scale",
+    "sf",
 ]

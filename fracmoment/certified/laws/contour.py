@@ -115,6 +115,8 @@ def _several(law: Law, p: arb_series) -> arb_series:
     """Return ``E[X^p; at least two live units]``."""
     centre, radius = moment_saddle(law, float(p[0].mid()))
     contour = _Contour(law, p[0], arb(centre), arb(radius))
+    if not (contour.centre > 0 and unit.crosses_between(law, contour.centre)):
+        return p * 0 + arb.nan()
     scale = contour.several(acb(contour.centre), False).real * contour.radius
     lead = (1 / scale).mid() if scale.is_finite() and scale > 0 else 1 / contour.radius
     values, factorial = [], 1

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from fractions import Fraction
 
-__all__ = ["binomial", "binomial_power", "chi_moment", "mixture_moment", "window"]
+__all__ = ["binomial", "binomial_power", "chi_moment", "mixture_moment", "mixture_tail", "window"]
 
 
 def chi_moment(width: int, p: arb_series) -> arb_series:
@@ -66,6 +66,24 @@ def _chain(law: Law, p: arb_series, start: int, stop: int) -> arb_series:
         term = term * step * (shift + n) / arb((n + 1) * (n + 2) * n)
         total = total + term
     return arb_series([total], prec=1) if plain else total
+
+
+def mixture_tail(law: Law, square: Fraction, upper: bool) -> arb:
+    """Return ``P(X > square)``, or ``P(X <= square)``, for narrow layers."""
+    half = ball(square) / 2
+    if not law.has_atom:
+        return _chi_tail(law.width, half, upper)
+    total = arb(0) if upper else law.prob_zero()
+    for n in range(1, law.width + 1):
+        total += binomial(law, n) * _chi_tail(n, half, upper)
+    return total
+
+
+def _chi_tail(n: int, half: arb, upper: bool) -> arb:
+    shape = arb(n) / 2
+    if upper:
+        return half.gamma_upper(shape, regularized=1)
+    return half.gamma_lower(shape, regularized=1)
 
 
 # ---------------------------------------------------------------- what is left out

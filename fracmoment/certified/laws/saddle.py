@@ -10,7 +10,7 @@ from fracmoment.certified.laws.law import Law, ball
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Saddle", "live_parts", "moment_saddle", "root"]
+__all__ = ["Saddle", "laplace_peak", "moment_saddle", "ratio_saddle", "tail_saddle"]
 
 # Nodes and weights that stand for a uniform slope.
 _NODES = ((0.0469, 0.1185), (0.2308, 0.2393), (0.5, 0.2844), (0.7692, 0.2393), (0.9531, 0.1185))
@@ -33,7 +33,8 @@ def live_parts(law: Law) -> list[tuple[float, float]]:
     if law.uniform:
         low, high = float(law.lower), float(law.upper)
         parts += [((low + (high - low) * x) ** 2, float(law.slope) * q) for x, q in _NODES]
-        parts += [(max(low * low, high * high), 1e-6 * float(law.slope))]
+        ends = [low * low, high * high] + [0.0] * law.vanishing
+        parts += [(end, 1e-6 * float(law.slope)) for end in (max(ends), min(ends))]
     elif law.has_slopes:
         parts.append((_square(law.lower), float(law.slope)))
     return parts
@@ -89,5 +90,47 @@ def laplace_peak(law: Law, p: float, k: int) -> float:
 
     first = -math.log(max(b for b, _ in parts))
     # Slopes around 0 have no smallest one, and a far part of its own.
-    last = first if law.vanishing else -math.log(min(b for b, _ in parts))
+    last = first if law.vanishing else -math.log(max(min(b for b, _ in parts), 1e-280))
     return root(slope, first - math.log(half + k) - 60.0, min(last + 10.0, 650.0))
+
+
+def tail_saddle(law: Law, x: float, upper: bool) -> Saddle:
+    """Return the saddle point of ``E[exp(u X)] exp(-u x)/|u|``, u > 0 for the upper tail."""
+    shifted = [(b, q) for b, q in [*live_parts(law), (0.0, float(law.dead))] if q > 0]
+    return _shifted_saddle(shifted, law.width, x, upper)
+
+
+def ratio_saddle(law: Law, square: float, upper: bool) -> Saddle:
+    """Return the saddle point of ``E[exp(u Z)]/|u|``, ``Z = sum (b_i - square) g_i^2``."""
+    parts = [(b - square, q) for b, q in [*live_parts(law), (0.0, float(law.dead))] if q > 0]
+    return _shifted_saddle(parts, law.width, 0.0, upper)
+
+
+def _shifted_saddle(parts: list[tuple[float, float]], d: int, x: float, upper: bool) -> Saddle:
+    """Return the saddle point of ``(E (1 - 2 c u)^(-1/2))^d exp(-u x)/|u|`` on one side of 0."""
+    sign = 1.0 if upper else -1.0
+    # Singular where 2 c u = 1: on this side at the largest c of its sign.
+    edge = max(max(sign * c for c, _ in parts), 0.0)
+
+    def point(logarithm: float) -> float:
+        size = math.exp(logarithm)
+        return sign * size / (1 + 2 * edge * size)
+
+    def slope(logarithm: float) -> float:
+        # derivative with respect to log |u|
+        u = point(logarithm)
+        rest = 1 / (1 + 2 * edge * math.exp(logarithm))
+        value = derivative = 0.0
+        for c, q in parts:
+            y = max(1 - 2 * c * u, rest)
+            value += q / math.sqrt(y)
+            derivative += q * c * u / (y * math.sqrt(y))
+        return d * derivative / value - u * x - 1
+
+    scale = max(x / d, max(abs(c) for c, _ in parts))
+    start = -math.log(scale)
+    logarithm = root(slope, start - 60.0, start + 40.0)
+    u, step = point(logarithm), 1e-3
+    change = math.log(point(logarithm + step) / point(logarithm - step))
+    curvature = (slope(logarithm + step) - slope(logarithm - step)) / change
+    return Saddle(u, abs(u) / math.sqrt(max(curvature, 1e-3)))

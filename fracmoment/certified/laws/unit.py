@@ -6,17 +6,16 @@ over the live units, weighted by their probabilities: ``E exp(z Y) = dead + live
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from fractions import Fraction
 
 from flint import acb, acb_series, arb, arb_series, ctx
 
 from fracmoment.certified.laws.law import Law, ball
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
 __all__ = [
     "absolute_bound",
+    "crosses_between",
+    "inverse_distance",
     "inverse_moment",
     "live",
     "live_moment",
@@ -28,6 +27,8 @@ __all__ = [
 # power series loses nothing instead.
 _SMALL = arb(2) ** -20
 
+_ZERO = Fraction(0)
+
 # Number of pieces into which the slope interval is cut for an upper bound of a mean over it.
 _PIECES = 16
 
@@ -36,40 +37,58 @@ def _not_finite() -> acb:
     return acb("nan")
 
 
-def live(law: Law, z: acb, analytic: bool) -> acb:
-    """Return ``E[exp(z Y); live]`` for z off the cut ``[1/(2 b), inf)``.
+def live(law: Law, z: acb, analytic: bool, shift: Fraction = _ZERO) -> acb:
+    """Return ``E[(1 - 2 (b - shift) z)^(-1/2); live]`` off its cuts on the real axis.
 
-    With ``analytic`` the result is not finite if the ball z may touch a branch cut, as
-    `acb.integral` wants.
+    Without a shift this is ``E[exp(z Y); live]``, cut along ``[1/(2 b), inf)``. With ``analytic``
+    the result is not finite if the ball z may touch a cut, as `acb.integral` wants.
     """
-    total = (1 - 2 * z).rsqrt(analytic=analytic) * ball(law.one)
+    total = (1 - 2 * z * ball(1 - shift)).rsqrt(analytic=analytic) * ball(law.one)
     if not law.has_slopes:
         return total
     if law.uniform:
-        return total + _uniform(law, z, analytic) * ball(law.slope)
-    square = ball(law.lower) ** 2
-    return total + (1 - 2 * square * z).rsqrt(analytic=analytic) * ball(law.slope)
+        return total + _uniform(law, z, analytic, shift) * ball(law.slope)
+    gap = ball(law.lower * law.lower) - ball(shift)
+    return total + (1 - 2 * gap * z).rsqrt(analytic=analytic) * ball(law.slope)
 
 
-def _uniform(law: Law, z: acb, analytic: bool) -> acb:
-    """Return the mean of ``(1 - 2 a^2 z)^(-1/2)`` over a uniform slope, for z off ``(-inf, 0]``.
-
-    With ``r = sqrt(2 z)`` the integral of ``(1 - (a r)^2)^(-1/2)`` over a is ``asin(a r)/r``, and
-    ``asin(w) = i log(sqrt(1 - w^2) - i w)``, which does not cancel for z in the upper half-plane
-    and ``w = a r`` of positive real part.
-    """
+def _uniform(law: Law, z: acb, analytic: bool, shift: Fraction) -> acb:
+    """Return the mean of ``(1 - 2 (a^2 - shift) z)^(-1/2)`` over a uniform slope."""
 
     def closed(point: acb) -> acb:
-        root = (2 * point).sqrt(analytic=analytic)
-        ends = [_arcsine(ball(a) * root, analytic) for a in (law.upper, law.lower)]
-        return (ends[0] - ends[1]) / (root * ball(law.upper - law.lower))
+        return _uniform_closed(law, point, analytic, shift)
 
-    if _is_small(law, z):
+    if shift == 0 and _is_small(law, z):
         return _power_series(law, -z, 0)
     value = closed(z)
     if _is_thin(z):
         return value
-    return _narrower(value, _around(closed, z, _steepest(law, -z, 1)))
+    return _narrower(value, _around(closed(z.mid()), z, _steepest(law, -z, 1, shift)))
+
+
+def _uniform_closed(law: Law, z: acb, analytic: bool, shift: Fraction) -> acb:
+    """Return the mean over the slope by an antiderivative.
+
+    For Re z >= 0, with ``r = sqrt(2 z)``, it is ``i log(P(a) - i a r)/r``, and for Re z < 0, with
+    ``r = sqrt(-2 z)``, ``log(P(a) + a r)/r``, where ``P(a) = sqrt(1 - 2 (a^2 - shift) z)``. For
+    a > 0 and z in the upper half-plane both summands lie in the right half-plane and do not cancel;
+    slopes below 0 are reflected.
+    """
+    right = not z.mid().real < 0
+    root = (2 * z if right else -2 * z).sqrt(analytic=analytic)
+    turn = acb(0, -1) if right else acb(1)
+
+    def primitive(slope: Fraction) -> acb:
+        size = abs(slope)
+        inside = 1 - 2 * (ball(size * size) - ball(shift)) * z
+        point = inside.sqrt(analytic=analytic) + root * turn * ball(size)
+        return point.log(analytic=analytic)
+
+    low, high = law.lower, law.upper
+    total = primitive(high) - primitive(low) if low >= 0 else primitive(high) + primitive(low)
+    if low < 0:  # the integral from 0 on for either sign
+        total = total - 2 * primitive(_ZERO)
+    return total / (root * turn * ball(high - low))
 
 
 def _largest_square(law: Law) -> arb:
@@ -82,7 +101,7 @@ def _is_small(law: Law, t: acb) -> bool:
 
 
 def _power_series(law: Law, t: acb, j: int) -> acb:
-    """Return ``rising(1/2, j)/j! E (1 + 2 a^2 t)^(-1/2-j)`` for a uniform slope, ``2 a^2 |t|`` small.
+    """Return ``rising(1/2, j)/j! E (1 + 2 a^2 t)^(-1/2-j)``, uniform slopes, small ``2 a^2 |t|``.
 
     The binomial series; ``|C(-1/2-j, i)| <= 2^(i+j)`` bounds its remainder.
     """
@@ -105,24 +124,24 @@ def _is_thin(z: acb) -> bool:
     return bool(z.rel_accuracy_bits() > ctx.prec // 2)
 
 
-def _steepest(law: Law, t: acb, twice: int) -> arb:
-    """Return a bound of ``|d/dt E (1 + 2 b t)^(-n/2)|``, ``n = twice``, over a uniform slope."""
+def _steepest(law: Law, t: acb, twice: int, shift: Fraction = _ZERO) -> arb:
+    """Return a bound of ``|d/dt E (1 + 2 (b - shift) t)^(-n/2)|`` for uniform slopes, n = twice."""
     low, high = ball(law.lower), ball(law.upper)
     largest = _largest_square(law)
-    nearest = (1 + 2 * t * arb(largest / 2, largest / 2)).abs_lower()
-    mean = (low * low + low * high + high * high) / 3
+    range_of_b = arb(largest / 2, largest / 2) - ball(shift)
+    nearest = (1 + 2 * t * range_of_b).abs_lower()
+    mean = (low * low + low * high + high * high) / 3 + ball(shift)
     return mean * twice / nearest ** (arb(twice) / 2 + 1)
 
 
-def _around(function: Callable[[acb], acb], z: acb, steepest: arb) -> acb:
-    """Return the mean value form: ``function`` in the middle of z, and a bound of its change.
+def _around(value: acb, z: acb, steepest: arb) -> acb:
+    """Return the mean value form: a value in the middle of z, and a bound of its change over z.
 
     Where arguments enter a closed form several times, balls of its values on wide balls are far
     too large, and a power of the width makes them useless.
     """
-    middle = z.mid()
-    change = ((z - middle).abs_upper() * steepest).upper()
-    return function(middle) + acb(arb(0, change), arb(0, change))
+    change = ((z - z.mid()).abs_upper() * steepest).upper()
+    return value + acb(arb(0, change), arb(0, change))
 
 
 def _narrower(a: acb, b: acb) -> acb:
@@ -130,13 +149,6 @@ def _narrower(a: acb, b: acb) -> acb:
     if not (a.is_finite() and b.is_finite()):
         return a  # not finite also says: not analytic
     return b if b.rad() < a.rad() else a
-
-
-def _arcsine(w: acb, analytic: bool) -> acb:
-    if w.real < 0:
-        return -_arcsine(-w, analytic)
-    unit = acb(0, 1)
-    return unit * ((1 - w * w).sqrt(analytic=analytic) - unit * w).log(analytic=analytic)
 
 
 def tilted(law: Law, t: acb, length: int, analytic: bool) -> acb_series:
@@ -166,9 +178,7 @@ def _uniform_tilted(law: Law, t: acb, length: int, analytic: bool) -> acb_series
     def closed(point: acb) -> acb_series:
         root = (2 * point).sqrt(analytic=analytic)
         ends = [_area(ball(a), root, length, analytic) for a in (law.upper, law.lower)]
-        return (ends[0] - ends[1]) / acb_series(
-            [root * ball(law.upper - law.lower)], prec=length
-        )
+        return (ends[0] - ends[1]) / acb_series([root * ball(law.upper - law.lower)], prec=length)
 
     if _is_small(law, t):
         return acb_series([_power_series(law, t, j) for j in range(length)], prec=length)
@@ -179,7 +189,7 @@ def _uniform_tilted(law: Law, t: acb, length: int, analytic: bool) -> acb_series
     middle, coefficients, factor = closed(t.mid()), [], arb(1)
     for j in range(length):
         steepest = _steepest(law, t, 2 * j + 1) * factor
-        centred = _around(lambda _, j=j: middle[j], t, steepest)
+        centred = _around(middle[j], t, steepest)
         coefficients.append(_narrower(value[j], centred))
         factor = factor * (j + arb("0.5")) / (j + 1)
     return acb_series(coefficients, prec=length)
@@ -262,31 +272,68 @@ def inverse_moment(law: Law, theta: arb) -> arb:
     return live_moment(law, p)[0] * arb(2) ** (-theta / 2)
 
 
-def absolute_bound(law: Law, z: acb) -> arb:
-    """Return an upper bound of ``E[|1 - 2 b z|^(-1/2); live]`` for a point z off the real line.
+def crosses_between(law: Law, point: arb, shift: Fraction = _ZERO) -> bool:
+    """Return whether ``1 - 2 (b - shift) point > 0`` for every unit: no cut is crossed there."""
+    squares = [arb(1)] + ([arb(0)] if law.has_atom or law.vanishing else [])
+    if law.has_slopes:
+        squares += [ball(law.lower) ** 2, ball(law.upper) ** 2]
+    return all(1 - 2 * (square - ball(shift)) * point > 0 for square in squares)
 
-    ``|1 - 2 b z|`` increases with b from ``b = Re z/(2 |z|^2)`` on, and is nowhere below
-    ``|Im z|/|z|``. So on each piece of the slope interval its value at the slope of smallest size,
-    or that, is a lower bound.
+
+def absolute_bound(law: Law, z: acb, shift: Fraction | None = None) -> arb:
+    """Return an upper bound of ``E[|1 - 2 (b - shift) z|^(-1/2)]`` for z off the real line.
+
+    Over live units, or with a ``shift`` over all units of ``b != shift``. As a function of
+    ``c = b - shift`` the size is smallest at ``c = Re z/(2 |z|^2)``, where it is ``|Im z|/|z|``,
+    and is monotone on either side: on each piece of the slope interval its value at one of the
+    ends, or that, is a lower bound.
     """
-    total = abs(1 - 2 * z).rsqrt() * ball(law.one)
-    if not law.has_slopes:
-        return total
-    turn = z.real / (2 * abs(z) ** 2)
-    for square, share in _lower_squares(law):
-        size = abs(1 - 2 * square * z) if square >= turn else abs(z.imag) / abs(z)
-        total += size.rsqrt() * ball(law.slope) * share
+    turn, least = z.real / (2 * abs(z) ** 2), abs(z.imag) / abs(z)
+    total = arb(0)
+    for low, high, share in _pieces(law, shift):
+        ends = [abs(1 - 2 * c * z) for c in (low, high)]
+        inside = not (low >= turn or high <= turn)
+        size = least if inside else arb.min(*ends)
+        total += size.rsqrt() * share
     return total
 
 
-def _lower_squares(law: Law) -> list[tuple[arb, arb]]:
-    """Return pieces of the slope interval: the smallest square on each, and its share."""
-    if not law.uniform:
-        return [(ball(law.lower) ** 2, arb(1))]
-    step = (law.upper - law.lower) / _PIECES
-    pieces = []
-    for i in range(_PIECES):
-        left, right = law.lower + i * step, law.lower + (i + 1) * step
-        smallest = 0 if left * right <= 0 else min(abs(left), abs(right))
-        pieces.append((ball(smallest) ** 2, arb(1) / _PIECES))
-    return pieces
+def _pieces(law: Law, shift: Fraction | None) -> list[tuple[arb, arb, arb]]:
+    """Return ranges of ``c = b - shift`` that are not 0, with their probabilities."""
+    moved = ball(shift or 0)
+    points = [(Fraction(1), law.one)]
+    if shift is not None and law.has_atom:
+        points.append((Fraction(0), law.dead))
+    if law.has_slopes and not law.uniform:
+        points.append((law.lower * law.lower, law.slope))
+    parts = []
+    for b, q in points:
+        if shift is None or b != shift:
+            c = ball(b) - moved
+            parts.append((c, c, ball(q)))
+    if law.uniform:
+        share = ball(law.slope) / _PIECES
+        step = (law.upper - law.lower) / _PIECES
+        for i in range(_PIECES):
+            ends = sorted(abs(law.lower + (i + k) * step) for k in range(2))
+            if (law.lower + i * step) * (law.lower + (i + 1) * step) <= 0:
+                ends[0] = Fraction(0)
+            parts.append((ball(ends[0] ** 2) - moved, ball(ends[1] ** 2) - moved, share))
+    return parts
+
+
+def inverse_distance(law: Law, shift: Fraction) -> arb:
+    """Return an upper bound of ``E |2 (b - shift)|^(-1/2)`` over units of ``b != shift``.
+
+    For a slope uniform on an interval of length D, ``|a^2 - shift| >= sqrt(shift) ||a| -
+    sqrt(shift)|``, and the mean of ``|x - y|^(-1/2)`` over x uniform on an interval of length D is
+    at most ``2 sqrt(2/D)``, whatever y; twice that for the two signs of a.
+    """
+    total = arb(0)
+    for low, high, share in _pieces(law, shift):
+        if not law.uniform or low is high:
+            total += abs(2 * low).rsqrt() * share
+    if law.uniform:
+        mean = 4 * (2 / ball(law.upper - law.lower)).sqrt()
+        total += mean * ball(law.slope) / (2 * ball(shift).sqrt()).sqrt()
+    return total
