@@ -190,6 +190,16 @@ double Distribution::lowest() const {
   return law_.ratio && !law_.atom ? law_.factor.hi * std::sqrt(smallest_scale(*law_.unit)) : 0.0;
 }
 
+// P(R = highest() | R > 0): all units of an orthogonal layer have the largest slope.
+double Distribution::highest_atom() const {
+  const UnitLaw& unit = *law_.unit;
+  if (!law_.ratio || (unit.uniform && unit.upper.hi >= 1.0)) return 0.0;
+  for (int i = 0; i < unit.points; ++i)
+    if (unit.point[i].hi == 1.0)
+      return exp_rounded(log(unit.weight[i]) * unit.width - law_.log_alive);
+  return 0.0;
+}
+
 // One unit under orthogonal weights: R is 1 or a slope. The law of constant layers is the point 1.
 double Distribution::discrete_probability(double r, bool upper) const {
   if (law_.constant) return (r >= 1.0) != upper ? 1.0 : 0.0;
@@ -220,7 +230,47 @@ double Distribution::discrete_quantile(double q, bool upper) const {
   return hi * law_.factor.hi;
 }
 
+void Distribution::beta_mixture_pdf(const double* r, double* out, std::size_t n) const {
+  const BetaMixture mixture(*law_.unit, law_.log_alive);
+  const double low = lowest(), high = highest();
+  for (std::size_t i = 0; i < n; ++i) {
+    const bool inside = r[i] > low && r[i] < high;
+    out[i] = inside ? mixture.density(Real(r[i]) / law_.factor) / law_.factor.hi : 0.0;
+  }
+}
+
+std::vector<Real> Distribution::beta_mixture_probability(const std::vector<Real>& scaled,
+                                                         bool upper) const {
+  const BetaMixture mixture(*law_.unit, law_.log_alive);
+  const double low = lowest() / law_.factor.hi, high = highest() / law_.factor.hi;
+  std::vector<Real> out;
+  for (const Real& r : scaled) {
+    if (r.hi < low || r.hi <= 0.0 || r.hi >= high) {
+      out.push_back(Real((r.hi >= high) != upper ? 1.0 : 0.0));
+      continue;
+    }
+    const BetaMixture::Point w = mixture.at(r);
+    out.push_back(Real(upper ? mixture.sf(w) : mixture.cdf(w)));
+  }
+  return out;
+}
+
+void Distribution::beta_mixture_quantile(const double* q, double* out, std::size_t n,
+                                         bool upper) const {
+  const BetaMixture mixture(*law_.unit, law_.log_alive);
+  for (std::size_t i = 0; i < n; ++i) {
+    if (q[i] <= 0.0 || q[i] >= 1.0)
+      out[i] = (q[i] <= 0.0) != upper ? lowest() : highest();
+    else
+      out[i] = to_double(mixture.quantile(q[i], upper) * law_.factor);
+  }
+}
+
 void Distribution::pdf(const double* r, double* out, std::size_t n) const {
+  if (is_beta_mixture()) {
+    beta_mixture_pdf(r, out, n);
+    return;
+  }
   if (discrete()) {  // the continuous part, if any, is that of the slopes
     for (std::size_t i = 0; i < n; ++i) {
       const double x = r[i] / law_.factor.hi, span = (law_.unit->upper - law_.unit->lower).hi;
@@ -253,6 +303,7 @@ void Distribution::pdf(const double* r, double* out, std::size_t n) const {
 }
 
 std::vector<Real> Distribution::probability(const std::vector<Real>& scaled, bool upper) const {
+  if (is_beta_mixture()) return beta_mixture_probability(scaled, upper);
   std::vector<Real> out(scaled.size());
   std::vector<InversionPoint> points[2];
   std::vector<std::size_t> where[2];
@@ -318,8 +369,16 @@ void Distribution::sf(const double* r, double* out, std::size_t n) const {
   rounded(probability(divided(r, n, law_.factor), true), out);
 }
 
+// A quantile that needs more steps back lies out of reach itself.
+constexpr int kMostRefused = 8;
+
 // Newton's method for log F (or log of the survival function) in log r, kept inside a bracket.
 void Distribution::quantile(const double* q, double* out, std::size_t n, bool upper_tail) const {
+  if (is_beta_mixture()) {
+    beta_mixture_quantile(q, out, n, upper_tail);
+    return;
+  }
+  const double atom = discrete() ? 0.0 : highest_atom();
   std::vector<std::size_t> active;
   std::vector<double> lo(n, -400.0), hi(n, 400.0), at(n);
   for (std::size_t i = 0; i < n; ++i) {
@@ -329,6 +388,10 @@ void Distribution::quantile(const double* q, double* out, std::size_t n, bool up
     }
     if (q[i] <= 0.0 || q[i] >= 1.0) {
       out[i] = (q[i] <= 0.0) != upper_tail ? lowest() : highest();
+      continue;
+    }
+    if ((upper_tail ? q[i] : 1.0 - q[i]) <= atom) {
+      out[i] = highest();
       continue;
     }
     active.push_back(i);
@@ -344,6 +407,7 @@ void Distribution::quantile(const double* q, double* out, std::size_t n, bool up
       at[i] = 0.5 * (std::max(lo[i], law_.log_mean - 10.0) + std::min(hi[i], law_.log_mean + 10.0));
   }
   std::vector<double> r, p, f;
+  std::vector<int> refused(n);  // how often an iterate was out of reach
   for (int round = 0; round < 200 && !active.empty(); ++round) {
     r.clear();
     for (const std::size_t i : active) r.push_back(exp_double(at[i]));
@@ -364,6 +428,7 @@ void Distribution::quantile(const double* q, double* out, std::size_t n, bool up
       const bool low_side = (q[i] <= 0.5) != upper_tail;
       const double have = p[j], want = std::min(q[i], 1.0 - q[i]);
       if (p[j] < 0.0) {
+        require(++refused[i] <= kMostRefused);
         at[i] = 0.5 * (at[i] + law_.log_mean);
         next.push_back(i);
         continue;

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <vector>
 
+#include "fracmoment/gains/beta_mixture.hpp"
 #include "fracmoment/gains/inversion.hpp"
 
 namespace fracmoment {
@@ -33,6 +34,13 @@ class Distribution {
   std::vector<Real> probability(const std::vector<Real>& scaled, bool upper) const;
   double lowest() const;  // infimum and supremum of R given R > 0
   double highest() const;
+  double highest_atom() const;
+  bool is_beta_mixture() const {
+    return law_.ratio && !law_.constant && BetaMixture::applies(*law_.unit);
+  }
+  void beta_mixture_pdf(const double* r, double* out, std::size_t n) const;
+  std::vector<Real> beta_mixture_probability(const std::vector<Real>& scaled, bool upper) const;
+  void beta_mixture_quantile(const double* q, double* out, std::size_t n, bool upper) const;
   bool discrete() const { return law_.constant || (law_.ratio && law_.unit->width == 1.0); }
   // of sqrt(B) where B has one unit: P(sqrt(B) <= r) or P(sqrt(B) > r), and the density of its
   // slopes
