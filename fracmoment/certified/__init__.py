@@ -20,6 +20,16 @@ True
 from fracmoment.certified.enclosure import Enclosure
 from fracmoment.certified.interval import Interval
 from fracmoment.certified.precision import CertificationError
+from fracmoment.certified.proofs import (
+    STATEMENTS,
+    Box,
+    Inequality,
+    Progress,
+    Result,
+    Statement,
+    Witness,
+    prove,
+)
 from fracmoment.certified.quantities import (
     cdf,
     cumulant,
@@ -33,14 +43,22 @@ from fracmoment.certified.quantities import (
 )
 
 __all__ = [
+    "STATEMENTS",
+    "Box",
     "CertificationError",
     "Enclosure",
+    "Inequality",
     "Interval",
+    "Progress",
+    "Result",
+    "Statement",
+    "Witness",
     "cdf",
     "cumulant",
     "log_mean",
     "log_var",
     "moment",
+    "prove",
     "scale",
     "scale_remainder",
     "sf",

@@ -6,7 +6,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from fracmoment.cli import audit, plan, scale
+from fracmoment.cli import audit, plan, prove, scale
 from fracmoment.cli.common import Parser, print_error
 from fracmoment.networks.files import NetworkFileError
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 #: The commands, in the order in which the help lists them.
-COMMANDS = (scale, plan, audit)
+COMMANDS = (scale, plan, audit, prove)
 
 EXIT_DATA = 1
 EXIT_USAGE = 2
@@ -77,7 +77,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The reader of a pipe has left; what is still buffered must not raise at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_DATA
-    except (RuntimeError, OSError) as error:  # no convergence; a disk that is full
+    except (
+        RuntimeError,
+        ArithmeticError,
+        OSError,
+    ) as error:  # no convergence, no proof; a full disk
         print_error(name, str(error))
         return EXIT_DATA
     except KeyboardInterrupt:
