@@ -17,6 +17,12 @@ True
 True
 """
 
+from fracmoment.certified.certificates import (
+    Verdict,
+    check_certificate,
+    make_certificate,
+    parse_certificate,
+)
 from fracmoment.certified.enclosure import Enclosure
 from fracmoment.certified.interval import Interval
 from fracmoment.certified.precision import CertificationError
@@ -52,12 +58,16 @@ __all__ = [
     "Progress",
     "Result",
     "Statement",
+    "Verdict",
     "Witness",
     "cdf",
+    "check_certificate",
     "cumulant",
     "log_mean",
     "log_var",
+    "make_certificate",
     "moment",
+    "parse_certificate",
     "prove",
     "scale",
     "scale_remainder",

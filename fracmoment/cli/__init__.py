@@ -1,4 +1,4 @@
-"""The command line: ``fracmoment scale | plan | audit | prove``.
+"""The command line: ``fracmoment scale | plan | audit | export | check | prove``.
 
 Every command is one module with two functions: ``add_parser`` declares its options, ``run`` does
 the work and returns what to print. Exit status: 0 for success, 1 for bad data, 2 for bad usage.

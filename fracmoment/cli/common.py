@@ -6,6 +6,7 @@ import argparse
 import difflib
 import json
 import math
+import os
 import sys
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO
@@ -27,6 +28,7 @@ from fracmoment.networks.laws import CERTAIN_ORDER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
 
 WIDTH = 80
 
@@ -281,6 +283,16 @@ def _finite(data: Any) -> Any:
     if isinstance(data, (list, tuple)):
         return [_finite(value) for value in data]
     return data
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file under another name and rename it, so that it is whole or not there."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def number(value: float, digits: int = 4) -> str:

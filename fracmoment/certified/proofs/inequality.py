@@ -72,8 +72,8 @@ class Inequality:
     lhs, rhs : callable or real number
         A function is called with one keyword argument for each variable, a `flint.arb` that
         encloses its range, and with ``width=`` (an int) if the proof is over widths. It returns an
-        `arb` that encloses its values over all these arguments, at the precision of `flint.ctx`.
-        Plain arithmetic with arb does so by itself.
+        `arb` that encloses its values over all these arguments, at the precision of `flint.ctx`, or
+        one that is not finite where it has no answer. Plain arithmetic with arb does so by itself.
     relation : {"<", "<=", ">", ">="}
         The relation that should hold everywhere.
     expand : str, optional
@@ -125,7 +125,13 @@ class Inequality:
     def _difference(self, width: int | None, arguments: dict[str, Any]) -> Any:
         if width is not None:
             arguments = {**arguments, "width": width}
-        left, right = (_value(side, arguments) for side in (self.lhs, self.rhs))
+        try:
+            left, right = (_value(side, arguments) for side in (self.lhs, self.rhs))
+        except ValueError as error:
+            # What python-flint says where it cannot divide a series by one that may vanish.
+            if "leading term" not in str(error):
+                raise
+            return arb.nan()
         return left - right if self.relation.startswith(">") else right - left
 
     def holds(self, margin: arb) -> bool:
@@ -168,8 +174,8 @@ def _constant(value: Any) -> arb:
 
 def _taylor(series: Any, wide: Any, radius: arb, terms: int) -> arb:
     """Return the enclosure over the ball from the series at its centre and over all of it."""
-    if not isinstance(series, arb_series):
-        return arb(wide)
+    if not isinstance(series, arb_series) or not isinstance(wide, arb_series):
+        return _constant(wide)
     degree = min(terms, series.prec - 1, wide.prec - 1)
     step = arb(0, radius.upper())
     total: arb = wide[degree] * _power(step, degree)
