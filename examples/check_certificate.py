@@ -182,7 +182,7 @@ def check(data):
     text = json.dumps(rest, sort_keys=True, separators=(",", ":"))
     demand(hashlib.sha256(text.encode()).hexdigest() == data["sha256"], "the digest is wrong")
     for key, value in canonical(data).items():
-        demand(data[key] == value, f"{key} is {data[key]!r}, but must be {value!r}")
+        demand(repr(data[key]) == repr(value), f"{key} is {data[key]!r}, but must be {value!r}")
 
 
 def main():
