@@ -50,9 +50,9 @@ class Law:
         demand(type(inverted) is bool, "inverted_dropout is not a flag")
         low, high, keep = (number(data, k) for k in ("lower_slope", "upper_slope", "keep_prob"))
         fit = {"linear": low == high == 1, "relu": low == high == 0}
-        fit |= {"leaky_relu": low == high, "rrelu": low <= high}
-        demand(fit.get(data["activation"]), "activation and slopes do not fit")
-        demand(0 < keep <= 1, "keep_prob is not in (0, 1]")
+        fit |= {"leaky_relu": low == high not in (0, 1), "rrelu": abs(low) <= high != low}
+        demand(fit.get(data["activation"]) and high >= 0, "activation and slopes do not fit")
+        demand(0 < keep < 1 or keep == inverted, "bad keep_prob or inverted_dropout")
         self.low, self.high, self.live = low, high, keep / 2
         self.orthogonal = {"gaussian": False, "orthogonal": True}[data["weights"]]
         self.scale = 1 / keep**2 if inverted else Fraction(1)
@@ -130,8 +130,8 @@ def constant(data, law, order):
     """Return the quantity: E R^order or the scale, or the mean or variance of log R."""
     quantity, given_alive, p = data["quantity"], data["given_alive"], order / 2
     alive, half, gamma = 1 - ball(law.dead) ** law.d, arb(law.d) / 2, arb.const_euler()
-    demand(type(given_alive) is bool, "given_alive is not a flag")
-    demand(-1 < order <= 128 and (order > 0 or given_alive or not law.dead), "bad order")
+    fits = order > 0 or given_alive if law.dead else given_alive == (order == 0)
+    demand(type(given_alive) is bool and -1 < order <= 128 and fits, "bad order or given_alive")
     if quantity == "moment" or (quantity == "scale" and order):
         m = max(1, math.floor(p) + 1)
         value = integral(law, p, m) * ball(law.mean) ** ball(p) / ball(m - p).gamma()

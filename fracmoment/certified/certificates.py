@@ -21,6 +21,7 @@ import flint
 from fracmoment import _validation
 from fracmoment._core import __version__
 from fracmoment.activations import Activation, LeakyReLU, Linear, RandomizedLeakyReLU, ReLU
+from fracmoment.certified.laws import Law
 from fracmoment.certified.precision import CertificationError
 from fracmoment.certified.quantities import log_mean, log_var, moment, scale
 from fracmoment.gains import Gain
@@ -119,8 +120,7 @@ def make_certificate(
         "given_alive": _validation.flag("given_alive", given_alive),
         "digits": _validation.integer("digits", digits, 1, MAX_DIGITS),
     }
-    if inputs["order"] == "0":
-        inputs["given_alive"] = True
+    inputs["given_alive"] = _given_alive(gain, inputs)
     claim = _claim(gain, inputs)
     data = {
         "format": FORMAT,
@@ -196,20 +196,29 @@ def _digest(data: Mapping[str, Any]) -> str:
 
 
 def _law_data(gain: Gain) -> dict[str, Any]:
+    """Return the one description of a law: parameters that do not matter have one value."""
     if gain.shape != ():
         message = f"gain must have scalar parameters, got an array of shape {gain.shape}"
         raise ValueError(message)
-    lower, upper = gain.activation.exact_slopes
-    names = {kind: name for name, kind in _NAMES.items()}
+    lower, upper = (Fraction(slope) for slope in gain.activation.exact_slopes)
+    if abs(lower) > upper:
+        lower, upper = -upper, -lower  # only the size of a slope matters
     return {
-        "activation": names[type(gain.activation)],
+        "activation": _activation_name(lower, upper),
         "width": _validation.integer("width", gain.width, 1, MAX_WIDTH),
-        "lower_slope": str(Fraction(lower)),
-        "upper_slope": str(Fraction(upper)),
+        "lower_slope": str(lower),
+        "upper_slope": str(upper),
         "keep_prob": str(Fraction(gain.keep_prob)),
-        "inverted_dropout": gain.inverted_dropout,
+        "inverted_dropout": gain.inverted_dropout or gain.keep_prob == 1,
         "weights": gain.weights,
     }
+
+
+def _activation_name(lower: Fraction, upper: Fraction) -> str:
+    """Return the one name under which slopes are certified."""
+    if lower != upper:
+        return "rrelu"
+    return {Fraction(0): "relu", Fraction(1): "linear"}.get(upper, "leaky_relu")
 
 
 def _gain(data: Any) -> Gain:
@@ -239,6 +248,13 @@ def _gain(data: Any) -> Gain:
             message = f"law: {key} must be {value!r} for {name}, got {str(data[key])[:40]!r}"
             raise _RejectedError(message)
     return gain
+
+
+def _given_alive(gain: Gain, inputs: Mapping[str, Any]) -> bool:
+    """Return the one value of the condition R > 0: true for order 0, false where it is empty."""
+    if inputs["order"] == "0":
+        return True
+    return bool(inputs["given_alive"] and Law.of(gain).has_atom)
 
 
 def _fraction(data: Mapping[str, Any], key: str) -> Fraction:
@@ -335,8 +351,9 @@ def _check(data: Any) -> None:
         "given_alive": _validation.flag("given_alive", data["given_alive"]),
         "digits": _validation.integer("digits", data["digits"], 1, MAX_DIGITS),
     }
-    if inputs["order"] == "0" and not inputs["given_alive"]:
-        raise _RejectedError("order 0 is given R > 0: given_alive must be true")
+    if inputs["given_alive"] != _given_alive(gain, inputs):
+        message = f"given_alive must be {not inputs['given_alive']} for this law and order"
+        raise _RejectedError(message)
     _compare(data, _claim(gain, inputs))
 
 

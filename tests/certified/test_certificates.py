@@ -165,6 +165,11 @@ def test_every_change_is_rejected_with_its_reason(changes, words):
         ({"width": "8"}, "width must be"),
         ({"width": 10**7}, "width must be an integer in"),
         ({"width": [8]}, "scalar parameters"),
+        ({"lower_slope": "-1/10", "upper_slope": "-1/10"}, "lower_slope must be '1/10'"),
+        ({"activation": "rrelu"}, "activation must be 'leaky_relu'"),
+        ({"lower_slope": "0", "upper_slope": "0"}, "activation must be 'relu'"),
+        ({"activation": "rrelu", "lower_slope": "-1/5"}, "lower_slope must be '-1/10'"),
+        ({"keep_prob": "1", "inverted_dropout": False}, "inverted_dropout must be True"),
         ({"more": 1}, "law must have the fields"),
     ],
 )
@@ -273,6 +278,21 @@ def test_a_changed_text_is_rejected(data):
 def test_bad_requests(call, words):
     with pytest.raises(ValueError, match=words):
         call(fm.Gain("relu", 4))
+
+
+def test_one_law_has_one_certificate():
+    same = [
+        (fm.Gain(fm.LeakyReLU(-2), 3, inverted_dropout=False), False),
+        (fm.Gain(fm.RandomizedLeakyReLU(2, 2), 3), True),
+    ]
+    expected = make_certificate(fm.Gain(fm.LeakyReLU(2), 3), 1)
+    assert all(make_certificate(g, 1, given_alive=alive) == expected for g, alive in same)
+    left, right = (
+        make_certificate(fm.Gain(fm.RandomizedLeakyReLU(low, high), 2), 1, digits=12)
+        for low, high in ((-3, "-1/2"), ("1/2", 3))
+    )
+    assert left == right
+    assert make_certificate(fm.Gain(fm.LeakyReLU(0), 3), 1)["law"]["activation"] == "relu"
 
 
 def test_a_constant_that_is_zero_has_no_certificate():
