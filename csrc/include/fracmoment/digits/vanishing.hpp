@@ -59,7 +59,7 @@ inline std::optional<Complex> remote_tail_moment(const Law& law, const ComplexRa
   const auto width = static_cast<double>(law.width);
   const RemoteTransform remote(law, target, bits);
   const double log_far = std::log(remote.far) + delta.log2_abs() * kLog2;
-  if ((width + 1.0) * log_far - std::lgamma(width + 1.0) >
+  if ((width + 1.0) * log_far - log_abs_gamma(width + 1.0, 0.0) >
       -(static_cast<double>(target) + 16.0) * kLog2) {
     return std::nullopt;
   }
