@@ -11,6 +11,7 @@ import sys
 from fractions import Fraction
 from pathlib import Path
 
+import flint
 import mpmath
 import pytest
 from hypothesis import assume, given
@@ -32,6 +33,14 @@ def load_checker():
 
 
 checker = load_checker()
+
+
+@pytest.fixture(autouse=True)
+def _flint_settings():
+    """Undo what the stand-alone checker sets: it is a program, and owns python-flint's settings."""
+    before = flint.ctx.prec, flint.ctx.cap
+    yield
+    flint.ctx.prec, flint.ctx.cap = before
 
 
 def alone_accepts(data) -> bool:

@@ -35,8 +35,8 @@ def eta_of(slope: arb) -> arb:
 
     Examples
     --------
-    >>> eta_of(arb(1)), eta_of(arb(0))
-    (0, 1.00000000000000)
+    >>> [float(eta_of(arb(slope))) for slope in (0, 1)]
+    [1.0, 0.0]
     """
     return 2 / (1 + (slope * slope).nonnegative_part()) - 1
 
