@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from fracmoment.certified.enclosure import Enclosure
+from fracmoment.certified.laws.law import ball
 from fracmoment.certified.precision import working_precision
 
 if TYPE_CHECKING:
@@ -15,8 +16,8 @@ __all__ = ["convex_minimum", "hull"]
 
 # Bisections of the interval in which a convex function has its minimum; the bound that tangents
 # give misses it by the square of what is left.
-_STEPS = 30
-_BITS = 128
+_STEPS = 12
+_BITS = 64
 
 
 def hull(*parts: Enclosure) -> Enclosure:
@@ -48,4 +49,4 @@ def convex_minimum(
                 break
         value, slope = series(low)
         # The tangent at the left end lies below the function up to the right end.
-        return [Enclosure.of_ball(value.union(value + slope * (high - low)))]
+        return [Enclosure.of_ball(value.union(value + slope * ball(high - low)))]

@@ -25,6 +25,7 @@ from fracmoment.certified.laws import unit
 from fracmoment.certified.laws.integrate import integral
 from fracmoment.certified.laws.law import Law, ball
 from fracmoment.certified.laws.saddle import moment_saddle
+from fracmoment.certified.laws.series import compose
 
 __all__ = ["contour_moment"]
 
@@ -130,24 +131,14 @@ def _several(law: Law, p: arb_series) -> arb_series:
         values.append((total.imag + arb(0, tail.upper())) / (lead * factorial))
     # z^(-p-1-e) = c^(-p-1-e) (z/c)^(-p-1) exp(-e log(z/c))
     series = arb_series(values, prec=p.prec)
-    shift = p - p[0]
     weight = ((p + 1).lgamma() - (p + 1) * contour.centre.log()).exp() / arb.pi()
-    return _compose(series, shift) * weight
+    return compose(series, p) * weight
 
 
 def _prob_several(law: Law) -> arb:
     """Return the probability of two or more live units."""
     d, dead = law.width, ball(law.dead)
     return 1 - dead**d - dead ** (d - 1) * (1 - dead) * d
-
-
-def _compose(series: arb_series, shift: arb_series) -> arb_series:
-    """Return ``series(shift)`` for a shift without constant term."""
-    if series.prec == 1:
-        return series
-    if shift.prec == 1 or shift.length() < 2:
-        return arb_series([series[0]], prec=series.prec)
-    return series(shift)
 
 
 def _end(contour: _Contour, power: int, lead: arb) -> tuple[arb, arb]:

@@ -22,7 +22,7 @@ from flint import acb, acb_series, arb, arb_series, ctx
 from fracmoment.certified.laws import unit
 from fracmoment.certified.laws.integrate import integral
 from fracmoment.certified.laws.saddle import laplace_peak
-from fracmoment.certified.laws.series import series_length
+from fracmoment.certified.laws.series import compose, series_length
 from fracmoment.certified.laws.vanishing import far_part, far_start
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def _series(integrand: _Integrand, p: arb_series) -> arb_series:
         factorial *= max(power, 1)
         values.append(_integrate(integrand, power, lead) / (lead * factorial))
     total = arb_series(values, prec=p.prec)
-    total = total(p - p[0]) if p.prec > 1 else total
+    total = compose(total, p)
     if integrand.far is not None:
         total = total + far_part(law, p, integrand.far + peak) * (p * peak).exp()
     # t^(-p) = exp(-p peak) exp(-p v)

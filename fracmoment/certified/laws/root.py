@@ -74,18 +74,20 @@ def tail_root(law: Law, sigma: Fraction, digits: int) -> tuple[Fraction, Fractio
 
     with working_precision(96 + 2 * law.width.bit_length()):
         low, high = _bracket(sign_at)
-        for _ in range(12):
+        for _ in range(6):
             middle = (low + high) / 2
             low, high = (middle, high) if sign_at(middle) < 0 else (low, middle)
+    # Lambda(s) is a difference of numbers of size 1 next to s = 0.
+    lost = 40 + 2 * law.width.bit_length() + 3 * max(0, -_exponent(high))
     bits, goal = 64, digits * 3322 // 1000 + 8
     point = high
     while bits < 4 * goal + 128:
-        with working_precision(bits + 40 + 2 * law.width.bit_length()):
+        with working_precision(bits + lost):
             point = _newton(law, sigma, point, low, high)
         if bits > 2 * goal:
             break
         bits *= 2
-    with working_precision(goal + 40 + 2 * law.width.bit_length()):
+    with working_precision(goal + lost):
         step = point / 10 ** (digits + 1)
         for _ in range(4):
             if root_between(point - step, point + step, sign_at):
@@ -93,6 +95,11 @@ def tail_root(law: Law, sigma: Fraction, digits: int) -> tuple[Fraction, Fractio
             point = _newton(law, sigma, point, low, high)
     message = f"{digits} digits of the tail index could not be proved near {float(point):g}"
     raise CertificationError(message)
+
+
+def _exponent(value: Fraction) -> int:
+    """Return about the binary logarithm of a positive number."""
+    return value.numerator.bit_length() - value.denominator.bit_length()
 
 
 def _bracket(sign_at: Callable[[Fraction], int]) -> tuple[Fraction, Fraction]:
@@ -112,7 +119,14 @@ def _bracket(sign_at: Callable[[Fraction], int]) -> tuple[Fraction, Fraction]:
         if exponent < _LOWEST:
             message = f"the tail index lies below 2^{_LOWEST}"
             raise CertificationError(message)
-    return Fraction(2) ** (exponent - step), Fraction(2) ** exponent
+    lowest = exponent - step
+    while exponent - lowest > 1:
+        middle = (exponent + lowest) // 2
+        if sign_at(Fraction(2) ** middle) < 0:
+            lowest = middle
+        else:
+            exponent = middle
+    return Fraction(2) ** lowest, Fraction(2) ** exponent
 
 
 def _newton(law: Law, sigma: Fraction, point: Fraction, low: Fraction, high: Fraction) -> Fraction:

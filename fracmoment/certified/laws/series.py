@@ -1,16 +1,16 @@
-"""The length of power series, which python-flint keeps in a global context."""
+"""Power series in the order: their length, which python-flint keeps in a global context."""
 
 from __future__ import annotations
 
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from flint import ctx
+from flint import arb, arb_series, ctx
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["series_length"]
+__all__ = ["compose", "series_length"]
 
 
 @contextmanager
@@ -21,3 +21,12 @@ def series_length(length: int) -> Iterator[None]:
         yield
     finally:
         ctx.cap = before
+
+
+def compose(series: arb_series, p: arb_series) -> arb_series:
+    """Return ``series(p - p[0])``."""
+    if series.prec == 1:
+        return series
+    # p - p[0] would keep the radius of its constant term
+    shift = [arb(0), *(p[j] for j in range(1, p.prec))]
+    return series(arb_series(shift, prec=p.prec))
