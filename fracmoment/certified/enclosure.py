@@ -190,7 +190,8 @@ class Enclosure:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Return what pickle and copy rebuild the enclosure from."""
-        return (Enclosure, (self._lower, self._upper))
+        # mpmath's own copies are rounded to its precision.
+        return (_rebuild, (_pair(self._lower), _pair(self._upper)))
 
     # ------------------------------------------------------------ comparisons
 
@@ -290,6 +291,23 @@ class Enclosure:
     def sqrt(self) -> Enclosure:
         """Return the square root; the enclosure must not be negative."""
         return self._apply(lambda a: a.sqrt())
+
+
+def _pair(value: Any) -> Any:
+    """Return an mpf as mantissa and exponent, or as a float if it is infinite."""
+    if mpmath.isinf(value):
+        return float(value)
+    sign, mantissa, exponent, _ = value._mpf_
+    return (-int(mantissa) if sign else int(mantissa), int(exponent))
+
+
+def _rebuild(*pairs: Any) -> Enclosure:
+    lib = mpmath.libmp
+    ends = [
+        mpmath.mpf(pair) if isinstance(pair, float) else mpmath.mp.make_mpf(lib.from_man_exp(*pair))
+        for pair in pairs
+    ]
+    return Enclosure(*ends)
 
 
 def _end(name: str, value: Any, up: bool) -> Any:

@@ -16,7 +16,7 @@ __all__ = ["convex_minimum", "hull"]
 
 # Bisections of the interval in which a convex function has its minimum; the bound that tangents
 # give misses it by the square of what is left.
-_STEPS = 12
+_STEPS = 8
 _BITS = 64
 
 

@@ -2,37 +2,64 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+from typing import Any
+
 import mpmath
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import fracmoment as fm
 from fracmoment import certified
-from fracmoment.certified import Interval
+from fracmoment.certified import CertificationError, Enclosure, Interval
+from tests.certified.references import contains, enclose
+from tests.reference.tables import rows
+
+SLOPES = st.one_of(st.sampled_from([0.0, 1.0]), st.floats(1e-6, 5.0))
+TABLED = ("moment", "scale", "log_mean", "log_var", "log_cumulant", "tail_index", "cdf", "sf")
 
 
 def definition(slope: float, width: int, order: float, digits: int = 60) -> mpmath.mpf:
-    """E R^order of a leaky layer by the Beta mixture: sums of 2F1 at twice the digits."""
-    with mpmath.workdps(2 * digits):
-        d, p, gap = mpmath.mpf(width), mpmath.mpf(order) / 2, 1 - mpmath.mpf(slope) ** 2
+    """E R^order of a leaky layer by the Beta mixture, to 60 digits and many more in between."""
+    with mpmath.workdps(3 * digits):
+        d, p, square = mpmath.mpf(width), mpmath.mpf(order) / 2, mpmath.mpf(slope) ** 2
         chi = 2**p * mpmath.gammaprod([d / 2 + p], [d / 2])
-        total = mpmath.mpf(0)
-        for n in range(width + 1):
-            if n == 0:
-                mean = mpmath.mpf(slope) ** order if slope else mpmath.mpf(0)
-            else:
-                mean = mpmath.hyp2f1(-p, (d - n) / 2, d / 2, gap)
-            total += mpmath.binomial(width, n) * mean
+        total = square**p if slope else mpmath.mpf(0)
+        for n in range(1, width + 1):
+            weight = mpmath.binomial(width, n)
+            total += weight * mpmath.hyp2f1(-p, (d - n) / 2, d / 2, 1 - square)
         return chi * total / 2**width
 
 
-@pytest.mark.parametrize("slope", [0.0, 0.01, 0.75, 1.0, 3.0])
-@pytest.mark.parametrize("order", [0.5, 1.0, 2.0, 3.7, 20.0])
-@pytest.mark.parametrize("width", [1, 2, 7])
-def test_moments_contain_the_beta_mixture(slope: float, order: float, width: int) -> None:
-    gain = fm.Gain(fm.LeakyReLU(slope), width)
-    enclosure = certified.moment(gain, order, digits=30)
-    assert enclosure.digits >= 30
+def overlap(a: Enclosure, b: Enclosure) -> bool:
+    return bool(a.lower <= b.upper and b.lower <= a.upper)
+
+
+@given(SLOPES, st.integers(1, 12), st.floats(1e-3, 30.0))
+def test_moments_contain_the_beta_mixture(slope: float, width: int, order: float) -> None:
+    enclosure = certified.moment(fm.Gain(fm.LeakyReLU(slope), width), order, digits=30)
     assert definition(slope, width, order) in enclosure
+    assert 30 <= enclosure.digits <= 60 or enclosure.is_exact()
+
+
+@given(st.floats(1e-3, 3.0), st.integers(2, 12), st.floats(0.01, 0.99))
+@settings(max_examples=15)
+def test_negative_moments_contain_the_beta_mixture(slope: float, width: int, part: float) -> None:
+    order = -part * width
+    enclosure = certified.moment(fm.Gain(fm.LeakyReLU(slope), width), order, digits=30)
+    assert definition(slope, width, order) in enclosure
+
+
+@pytest.mark.parametrize("quantity", TABLED)
+@pytest.mark.parametrize("name", ["linear", "relu", "leaky"])
+def test_reference_values_are_enclosed(name: str, quantity: str) -> None:
+    # A few rows; the slow test takes all of them.
+    candidates = [r for r in rows(name) if r.quantity == quantity and not r.is_complex]
+    cheap = [r for r in candidates if r.width > 8 or r.lower == r.upper]
+    for row in cheap[:: max(1, len(cheap) // 3)]:
+        enclosure = enclose(row)
+        assert enclosure is None or contains(enclosure, row.value), (str(row), enclosure)
 
 
 @pytest.mark.parametrize("activation", ["relu", "linear", "leaky_relu"])
@@ -46,16 +73,207 @@ def test_core_lies_within_an_ulp(activation: str, width: int) -> None:
         (gain.log_mean(), certified.log_mean(gain)),
         (gain.log_var(), certified.log_var(gain)),
     ):
-        assert abs(value - float(enclosure)) <= abs(value) * 2.3e-16
+        assert abs(Fraction(value) - Fraction(float(enclosure))) <= Fraction(2) ** -52 * abs(
+            Fraction(value)
+        )
 
 
-def test_intervals_contain_inner_points() -> None:
-    gain = fm.Gain(fm.LeakyReLU(0.5), 16)
-    slopes, orders = Interval("0.4", "0.6"), Interval("-0.5", "1.5")
-    over = certified.scale(gain, orders, negative_slope=slopes)
+# ---------------------------------------------------------------- intervals
+
+
+@given(
+    st.fractions(0, 3, max_denominator=50),
+    st.fractions(0, 1, max_denominator=50),
+    st.fractions(Fraction(1, 20), 2, max_denominator=50),
+    st.fractions(0, Fraction(1, 2), max_denominator=50),
+    st.data(),
+)
+@settings(max_examples=5)
+def test_intervals_contain_inner_points(
+    order: Fraction, longer: Fraction, slope: Fraction, steeper: Fraction, data: Any
+) -> None:
+    gain = fm.Gain(fm.LeakyReLU(0.5), 8)
+    orders = Interval(order, order + longer)
+    slopes = Interval(slope, slope + steeper)
     moments = certified.moment(gain, orders, negative_slope=slopes)
-    for slope in (0.41, 0.5, 0.59):
-        for order in (-0.49, 0.0, 0.3, 1.49):
-            inner = fm.Gain(fm.LeakyReLU(slope), 16)
-            assert certified.scale(inner, order) in over
-            assert certified.moment(inner, order) in moments
+    scales = certified.scale(gain, orders, negative_slope=slopes)
+    log_means = certified.log_mean(gain, digits=10, negative_slope=slopes)
+    shares = st.fractions(0, 1, max_denominator=97)
+    s = orders.lower + orders.width * data.draw(shares)
+    a = slopes.lower + slopes.width * data.draw(shares)
+    inner = fm.Gain(fm.LeakyReLU(a), 8)
+    assert certified.moment(inner, s, digits=20) in moments
+    assert certified.scale(inner, s, digits=20) in scales
+    assert certified.log_mean(inner, digits=20) in log_means
+
+
+def test_moments_over_orders_on_both_sides_of_their_minimum() -> None:
+    gain = fm.Gain("leaky_relu", 2)
+    over = certified.moment(gain, Interval("-1/2", "3/2"))
+    for order in range(-50, 151, 40):
+        assert certified.moment(gain, Fraction(order, 100)) in over
+    # no wider than what the values at the ends and near the minimum ask for
+    inner = [gain.moment(order / 1000) for order in range(-500, 1501)]
+    assert over.lower > min(inner) - 1e-5
+    assert float(over.upper) == pytest.approx(max(inner), rel=1e-14)
+
+
+def test_integer_orders_are_no_exception_for_intervals() -> None:
+    gain = fm.Gain(fm.RandomizedLeakyReLU(), 16)
+    over = certified.moment(gain, Interval("1.999", "2.001"))
+    assert certified.moment(gain, 2) in over
+    assert over.digits >= 2
+
+
+def test_intervals_of_scales_and_points() -> None:
+    gain = fm.Gain("relu", 16)
+    over = certified.tail_index(gain, Interval("0.3", "0.32"), digits=20)
+    assert certified.tail_index(gain, "0.31", digits=25) in over
+    over = certified.cdf(gain, Interval(2, 3))
+    assert certified.cdf(gain, "2.5") in over
+
+
+# ---------------------------------------------------------------- precision and extremes
+
+
+@pytest.mark.parametrize("activation", ["relu", "leaky_relu", "rrelu"])
+def test_more_digits_narrow_the_same_value(activation: str) -> None:
+    gain = fm.Gain(activation, 40, keep_prob=0.75)
+    before = None
+    for digits in (5, 20, 50, 120):
+        now = certified.scale(gain, "0.7", digits=digits)
+        assert now.digits >= digits
+        if before is not None:
+            assert overlap(now, before)
+            assert now.radius < before.radius
+        before = now
+
+
+def test_a_thousand_digits() -> None:
+    for gain in (fm.Gain("relu", 10**6), fm.Gain(fm.LeakyReLU("0.01"), 32)):
+        enclosure = certified.moment(gain, "0.5", digits=1000)
+        assert enclosure.digits == 1000
+        assert overlap(enclosure, certified.moment(gain, "0.5", digits=40))
+
+
+EXTREMES: list[tuple[str, Any, Any]] = [
+    ("order near -d", fm.Gain("linear", 3), Fraction(-3) + Fraction(1, 10**50)),
+    ("order near -d, leaky", fm.Gain("leaky_relu", 200), Fraction(-200) + Fraction(1, 10**40)),
+    ("order near -d, slopes around 0", fm.Gain(fm.RandomizedLeakyReLU(-1, 1), 3), "-2.999"),
+    ("order near 0", fm.Gain("leaky_relu", 300), "1e-40"),
+    ("slope 1e-30", fm.Gain(fm.LeakyReLU("1e-30"), 64), "0.5"),
+    ("slope 1e-100", fm.Gain(fm.LeakyReLU("1e-100"), 5), "-1.5"),
+    ("slope 1e100", fm.Gain(fm.LeakyReLU("1e100"), 5), "1.5"),
+    ("width 10^6", fm.Gain(fm.LeakyReLU("0.2"), 10**6), "0.5"),
+    ("width 10^6, uniform", fm.Gain("rrelu", 10**6), "0.5"),
+    ("few live units", fm.Gain("leaky_relu", 10**5, keep_prob=1e-6), "0.5"),
+    ("order 500", fm.Gain("rrelu", 3), 500),
+]
+
+
+@pytest.mark.parametrize(("gain", "order"), [case[1:] for case in EXTREMES])
+def test_extremes_agree_with_any_precision(gain: fm.Gain, order: Any) -> None:
+    enclosure = certified.scale(gain, order, digits=25)
+    if str(order) == "-2.999":  # where the any-precision route takes minutes
+        assert enclosure.digits >= 25
+        return
+    value = gain.scale(order, digits=60)
+    assert enclosure.lower <= value * (1 + mpmath.mpf(10) ** -14)
+    exact = Fraction(int(value._mpf_[1])) * Fraction(2) ** int(value._mpf_[2])
+    slack = exact / 10**58
+    assert Enclosure(exact - slack, exact + slack).lower <= enclosure.upper
+    assert enclosure.lower <= Enclosure(exact - slack, exact + slack).upper
+
+
+def test_order_next_to_the_edge_given_alive() -> None:
+    gain = fm.Gain("leaky_relu", 300, keep_prob="0.5")
+    order = Fraction(-1) + Fraction(1, 10**20)
+    enclosure = certified.moment(gain, order, given_alive=True)
+    # one live unit: the pole has residue d q^(d-1) (1-q) ... sqrt(2/pi) E b^(-1/2)
+    assert enclosure.digits >= 30
+    assert overlap(enclosure, certified.moment(gain, order, given_alive=True, digits=60))
+
+
+# ---------------------------------------------------------------- what follows from moments
+
+
+def test_scales_next_to_the_critical_one() -> None:
+    gain = fm.Gain("linear", 8)
+    critical = certified.scale(gain, 0, digits=60)
+    assert certified.tail_index(gain, critical.upper) == Enclosure(0, 0)
+    index = certified.tail_index(gain, critical.lower)
+    assert 0 < index < Fraction(1, 10**50)
+    assert index.digits >= 30
+
+
+@given(st.floats(0.05, 20.0), st.sampled_from(["linear", "relu", "leaky_relu"]))
+@settings(max_examples=15)
+def test_tail_index_inverts_the_scale(order: float, activation: str) -> None:
+    gain = fm.Gain(activation, 16)
+    sigma = certified.scale(gain, order, digits=40)
+    over = certified.tail_index(gain, Interval(sigma.lower, sigma.upper), digits=20)
+    assert order in over
+    assert over.digits >= 18
+
+
+def test_tail_index_without_a_root() -> None:
+    gain = fm.Gain("relu", 16, weights="orthogonal")
+    assert certified.tail_index(gain, 1).lower == mpmath.inf
+    assert certified.tail_index(fm.Gain("linear", 8), 1) == Enclosure(0, 0)
+    with pytest.raises(CertificationError, match="below 2"):
+        certified.tail_index(fm.Gain("relu", 10**5), 1)
+
+
+def test_remainder_of_the_expansion() -> None:
+    for gain in (fm.Gain("relu", 64), fm.Gain("rrelu", 10**4), fm.Gain("relu", 9, keep_prob=0.5)):
+        enclosure = certified.scale_remainder(gain, 1)
+        assert float(enclosure) == pytest.approx(fm.scale_squared_remainder(gain, 1), rel=1e-14)
+        assert certified.scale_remainder(gain, 2) == Enclosure(0, 0)
+
+
+def test_jump_of_the_distribution_at_a_slope() -> None:
+    gain = fm.Gain(fm.LeakyReLU("1/2"), 3, weights="orthogonal")
+    assert Fraction(1, 8) in certified.cdf(gain, "1/2")
+    assert Fraction(7, 8) in certified.sf(gain, "1/2")
+    assert certified.cdf(gain, "0.4999") == Enclosure(0, 0)
+
+
+@pytest.mark.parametrize("weights", ["gaussian", "orthogonal"])
+@pytest.mark.parametrize("activation", ["relu", "leaky_relu", "rrelu"])
+def test_distribution_agrees_with_the_core(activation: str, weights: str) -> None:
+    gain = fm.Gain(activation, 12, keep_prob=0.9, weights=weights)
+    for r in (gain.ppf(0.01), gain.ppf(0.6)):
+        below, above = certified.cdf(gain, r), certified.sf(gain, r)
+        assert 1 in below + above
+        assert float(below) == pytest.approx(gain.cdf(r), rel=1e-12)
+        assert float(above) == pytest.approx(gain.sf(r), rel=1e-12)
+
+
+# ---------------------------------------------------------------- bad input
+
+
+def test_bad_input_is_refused() -> None:
+    relu, leaky = fm.Gain("relu", 4), fm.Gain("leaky_relu", 4)
+    for call, word in (
+        (lambda: certified.moment("relu", 1), "gain"),
+        (lambda: certified.moment(fm.Gain("relu", [1, 2]), 1), "scalar"),
+        (lambda: certified.moment(relu, 0), "order"),
+        (lambda: certified.moment(leaky, -4), "order"),
+        (lambda: certified.moment(relu, Interval(-1, 1)), "order"),
+        (lambda: certified.scale(relu, Interval(0, 1)), "order"),
+        (lambda: certified.moment(relu, 1, digits=1001), "digits"),
+        (lambda: certified.moment(relu, 1, negative_slope=Interval(0, 1)), "LeakyReLU"),
+        (lambda: certified.moment(leaky, 1, negative_slope=0.1), "Interval"),
+        (lambda: certified.log_mean(leaky, negative_slope=Interval(0, 1)), "jump"),
+        (lambda: certified.tail_index(relu, 0), "sigma"),
+        (lambda: certified.cumulant(relu, 9), "n must"),
+    ):
+        with pytest.raises((ValueError, TypeError), match=word):
+            call()
+
+
+def test_what_cannot_be_proved_says_why() -> None:
+    # log R of one orthogonal unit of slope 1/2 or 2 has third cumulant 0, which digits never show
+    gain = fm.Gain(fm.LeakyReLU(0.5), 1, weights="orthogonal")
+    with pytest.raises(CertificationError, match="contains 0"):
+        certified.cumulant(gain, 3)

@@ -129,9 +129,16 @@ class _Gaussian(_Path):
 
     def transform(self, u: acb, analytic: bool) -> acb:
         """Return ``E exp(u X - u x)``."""
-        law = self.law
+        law, d, x = self.law, self.law.width, ball(self.square)
         each = unit.live(law, u, analytic) + ball(law.dead)
-        return each**law.width * (-u * ball(self.square)).exp()
+        value = each**d * (-u * x).exp()
+        if unit.is_thin(u) or not unit.live(law, u, True).is_finite():
+            return value
+        # On a wide ball the two factors change fast, and against each other: from the middle of
+        # the ball their product changes by the exponential of the integral of its log derivative.
+        rate = unit.live_slope(law, u) / each * d - x
+        middle = u.mid()
+        return unit.narrower(value, self.transform(middle, False) * (rate * (u - middle)).exp())
 
     def crossing(self) -> bool:
         """Return whether the contour crosses left of the singularities."""

@@ -19,6 +19,9 @@ __all__ = ["drift", "growth", "root_between", "tail_root", "top"]
 # Orders between which a root is looked for, as powers of 2.
 _LOWEST, _HIGHEST = -4096, 20
 _LARGEST_BITS = 40_000
+# Orders tried first are powers of 2 times this number: an order at which Lambda is exactly 0, such
+# as 2, would have no sign to be proved.
+_ODD = Fraction(1_414_213, 1_000_003)
 
 
 def growth(law: Law, sigma: Any, order: Any) -> arb:
@@ -103,30 +106,28 @@ def _exponent(value: Fraction) -> int:
 
 
 def _bracket(sign_at: Callable[[Fraction], int]) -> tuple[Fraction, Fraction]:
-    """Return orders at which Lambda is negative and positive."""
-    exponent = 0
-    if sign_at(Fraction(1)) < 0:
-        while sign_at(Fraction(2) ** (exponent + 1)) < 0:
-            exponent += 1
-            if exponent >= _HIGHEST:
+    """Return orders at which Lambda is negative and positive, one twice the other."""
+
+    def negative(exponent: int) -> bool:
+        return sign_at(_ODD * Fraction(2) ** exponent) < 0
+
+    low, high, step = 0, 0, 1
+    if negative(0):
+        while negative(high := high + 1):
+            if high >= _HIGHEST:
                 message = f"the tail index lies above 2^{_HIGHEST}"
                 raise CertificationError(message)
-        return Fraction(2) ** exponent, Fraction(2) ** (exponent + 1)
-    step = 1
-    while sign_at(Fraction(2) ** (exponent - step)) > 0:
-        exponent -= step
-        step *= 2
-        if exponent < _LOWEST:
-            message = f"the tail index lies below 2^{_LOWEST}"
-            raise CertificationError(message)
-    lowest = exponent - step
-    while exponent - lowest > 1:
-        middle = (exponent + lowest) // 2
-        if sign_at(Fraction(2) ** middle) < 0:
-            lowest = middle
-        else:
-            exponent = middle
-    return Fraction(2) ** lowest, Fraction(2) ** exponent
+        low = high - 1
+    else:
+        while not negative(low := high - step):
+            high, step = low, 2 * step
+            if high < _LOWEST:
+                message = f"the tail index lies below 2^{_LOWEST}"
+                raise CertificationError(message)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if negative(middle) else (low, middle)
+    return _ODD * Fraction(2) ** low, _ODD * Fraction(2) ** high
 
 
 def _newton(law: Law, sigma: Fraction, point: Fraction, low: Fraction, high: Fraction) -> Fraction:

@@ -17,8 +17,11 @@ __all__ = [
     "crosses_between",
     "inverse_distance",
     "inverse_moment",
+    "is_thin",
     "live",
     "live_moment",
+    "live_slope",
+    "narrower",
     "smallest_square",
     "tilted",
 ]
@@ -52,6 +55,22 @@ def live(law: Law, z: acb, analytic: bool, shift: Fraction = _ZERO) -> acb:
     return total + (1 - 2 * gap * z).rsqrt(analytic=analytic) * ball(law.slope)
 
 
+def live_slope(law: Law, z: acb) -> acb:
+    """Return the derivative of `live` without a shift, ``E[b (1 - 2 b z)^(-3/2); live]``.
+
+    For uniform slopes the mean of b times the range of the other factor, narrow for small z.
+    """
+    total = (1 - 2 * z).rsqrt() ** 3 * ball(law.one)
+    if not law.has_slopes:
+        return total
+    if law.uniform:
+        largest = _largest_square(law)
+        range_of_b = arb(largest / 2, largest / 2)
+        return total + (1 - 2 * range_of_b * z).rsqrt() ** 3 * _mean_square(law) * ball(law.slope)
+    square = ball(law.lower) ** 2
+    return total + (1 - 2 * square * z).rsqrt() ** 3 * square * ball(law.slope)
+
+
 def _uniform(law: Law, z: acb, analytic: bool, shift: Fraction) -> acb:
     """Return the mean of ``(1 - 2 (a^2 - shift) z)^(-1/2)`` over a uniform slope."""
 
@@ -61,9 +80,9 @@ def _uniform(law: Law, z: acb, analytic: bool, shift: Fraction) -> acb:
     if shift == 0 and _is_small(law, z):
         return _power_series(law, -z, 0)
     value = closed(z)
-    if _is_thin(z):
+    if is_thin(z):
         return value
-    return _narrower(value, _around(closed(z.mid()), z, _steepest(law, -z, 1, shift)))
+    return narrower(value, _around(closed(z.mid()), z, _steepest(law, -z, 1, shift)))
 
 
 def _uniform_closed(law: Law, z: acb, analytic: bool, shift: Fraction) -> acb:
@@ -96,6 +115,12 @@ def _largest_square(law: Law) -> arb:
     return arb.max(ball(law.lower) ** 2, ball(law.upper) ** 2).upper()
 
 
+def _mean_square(law: Law) -> arb:
+    """Return ``E a^2`` of a uniform slope."""
+    low, high = ball(law.lower), ball(law.upper)
+    return (low * low + low * high + high * high) / 3
+
+
 def _is_small(law: Law, t: acb) -> bool:
     return bool(2 * _largest_square(law) * t.abs_upper() < _SMALL)
 
@@ -120,17 +145,16 @@ def _power_series(law: Law, t: acb, j: int) -> acb:
     return (total + acb(error, error)) * factor
 
 
-def _is_thin(z: acb) -> bool:
+def is_thin(z: acb) -> bool:
     return bool(z.rel_accuracy_bits() > ctx.prec // 2)
 
 
 def _steepest(law: Law, t: acb, twice: int, shift: Fraction = _ZERO) -> arb:
     """Return a bound of ``|d/dt E (1 + 2 (b - shift) t)^(-n/2)|`` for uniform slopes, n = twice."""
-    low, high = ball(law.lower), ball(law.upper)
     largest = _largest_square(law)
     range_of_b = arb(largest / 2, largest / 2) - ball(shift)
     nearest = (1 + 2 * t * range_of_b).abs_lower()
-    mean = (low * low + low * high + high * high) / 3 + ball(shift)
+    mean = _mean_square(law) + ball(shift)
     return mean * twice / nearest ** (arb(twice) / 2 + 1)
 
 
@@ -144,7 +168,7 @@ def _around(value: acb, z: acb, steepest: arb) -> acb:
     return value + acb(arb(0, change), arb(0, change))
 
 
-def _narrower(a: acb, b: acb) -> acb:
+def narrower(a: acb, b: acb) -> acb:
     """Return the smaller one of two balls that both contain a value."""
     if not (a.is_finite() and b.is_finite()):
         return a  # not finite also says: not analytic
@@ -183,14 +207,14 @@ def _uniform_tilted(law: Law, t: acb, length: int, analytic: bool) -> acb_series
     if _is_small(law, t):
         return acb_series([_power_series(law, t, j) for j in range(length)], prec=length)
     value = closed(t)
-    if _is_thin(t):
+    if is_thin(t):
         return value
     # The coefficients are those of E (1 + 2 b t)^(-1/2 - j) times rising(1/2, j)/j!.
     middle, coefficients, factor = closed(t.mid()), [], arb(1)
     for j in range(length):
         steepest = _steepest(law, t, 2 * j + 1) * factor
         centred = _around(middle[j], t, steepest)
-        coefficients.append(_narrower(value[j], centred))
+        coefficients.append(narrower(value[j], centred))
         factor = factor * (j + arb("0.5")) / (j + 1)
     return acb_series(coefficients, prec=length)
 
