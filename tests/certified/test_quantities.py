@@ -107,6 +107,14 @@ def test_intervals_contain_inner_points(
     assert certified.log_mean(inner, digits=20) in log_means
 
 
+@pytest.mark.parametrize("slope", [0.0, 0.5, 1.0])
+def test_the_slope_of_the_gain_does_not_matter_beside_an_interval(slope: float) -> None:
+    gain = fm.Gain(fm.LeakyReLU(slope), 6, keep_prob=0.5, inverted_dropout=False)
+    over = certified.moment(gain, 1, negative_slope=Interval("0.2", "0.3"))
+    inner = fm.Gain(fm.LeakyReLU(0.25), 6, keep_prob=0.5, inverted_dropout=False)
+    assert certified.moment(inner, 1) in over
+
+
 def test_moments_over_orders_on_both_sides_of_their_minimum() -> None:
     gain = fm.Gain("leaky_relu", 2)
     over = certified.moment(gain, Interval("-1/2", "3/2"))

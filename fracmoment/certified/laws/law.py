@@ -100,7 +100,9 @@ class Law:
 
     def with_slope(self, slope: Any) -> Law:
         """Return the law with another fixed slope of the negative side, a Fraction or a ball."""
-        keep = 1 - self.dead if self.has_slopes else 2 * self.one
+        # Of a layer of slope 0 half of the units that are kept count as dead.
+        rectified = not self.has_slopes and self.lower == 0
+        keep = 2 * self.one if rectified else 1 - self.dead
         inverted = self.factor != 1
         return Law.make(
             self.width, slope, slope, keep, inverted=inverted, orthogonal=self.orthogonal

@@ -42,6 +42,8 @@ def far_part(law: Law, p: arb_series, start: arb) -> arb_series:
         beta, inner = share / 2, 3 * two / 2 + high.log()
         squares = high**-2
     first = ball(law.one) + share * inner + beta * start
+    if not first > 0:
+        return p * 0 + arb.nan()
     rho = (ball(law.one) / 4 + share * squares / 8) * (-start).exp()
     error = d * (rho / first) * (d * (rho / first)).exp()
     rate = p + arb(d) / 2
