@@ -131,7 +131,7 @@ def constant(data, law, order):
     quantity, given_alive, p = data["quantity"], data["given_alive"], order / 2
     alive, half, gamma = 1 - ball(law.dead) ** law.d, arb(law.d) / 2, arb.const_euler()
     fits = order > 0 or given_alive if law.dead else given_alive == (order == 0)
-    demand(type(given_alive) is bool and -1 < order <= 128 and fits, "bad order or given_alive")
+    demand(type(given_alive) is bool and -0.75 <= order <= 128 and fits, "bad order or given_alive")
     if quantity == "moment" or (quantity == "scale" and order):
         m = max(1, math.floor(p) + 1)
         value = integral(law, p, m) * ball(law.mean) ** ball(p) / ball(m - p).gamma()

@@ -38,6 +38,8 @@ VERSION = "1"
 QUANTITIES = ("scale", "moment", "log_mean", "log_var")
 MAX_DIGITS = 900
 MAX_WIDTH = 10**6
+# Below that the integral of the stand-alone checker becomes long.
+MIN_ORDER = Fraction(-3, 4)
 MAX_ORDER = 128
 
 _NAMES: dict[str, type[Activation]] = {
@@ -89,7 +91,7 @@ def make_certificate(
     gain : Gain
         A gain of scalar parameters, which are taken exactly; of width at most 10^6.
     order : float, str, int, Fraction or mpmath.mpf, optional
-        Order of the moment or scale, exactly, in (-1, 128]; 0 for ``"log_mean"`` and ``"log_var"``.
+        Order of the moment or scale, exactly, in [-3/4, 128]; 0 for the logarithms.
     quantity : {"scale", "moment", "log_mean", "log_var"}, optional
         The constant: that of `certified.scale`, `moment`, `log_mean` or `log_var`.
     digits : int, optional
@@ -271,8 +273,8 @@ def _fraction(data: Mapping[str, Any], key: str) -> Fraction:
 def _enclose(gain: Gain, inputs: Mapping[str, Any], digits: int) -> Enclosure:
     """Return an enclosure of the constant."""
     order, quantity = Fraction(inputs["order"]), inputs["quantity"]
-    if not -1 < order <= MAX_ORDER:
-        message = f"order must be in (-1, {MAX_ORDER}], got {order}"
+    if not MIN_ORDER <= order <= MAX_ORDER:
+        message = f"order must be in [{MIN_ORDER}, {MAX_ORDER}], got {order}"
         raise _RejectedError(message)
     if quantity in ("log_mean", "log_var"):
         if order != 0 or not inputs["given_alive"]:
