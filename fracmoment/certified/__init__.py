@@ -5,7 +5,8 @@ the exact value, of at least the digits asked for. They share no numerical code 
 core: what they rest on is FLINT's ball arithmetic and the lemmas in docs/algorithms/certified.md.
 Orders, slopes and scales may be an `Interval`; the enclosure is then one of all the values.
 
-Not for several threads at once: python-flint's precision is global.
+May be called from several threads, which take turns: python-flint's precision is global. Code of
+your own that uses python-flint in other threads meanwhile sees that precision.
 
 Examples
 --------

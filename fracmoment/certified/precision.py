@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,8 @@ __all__ = ["CertificationError", "certify", "working_precision"]
 
 # Bits beyond those asked for with which the first attempt is made.
 _GUARD = 24
+# python-flint's precision is global: threads take turns.
+_TURN = threading.RLock()
 
 
 class CertificationError(ArithmeticError):
@@ -24,14 +27,15 @@ class CertificationError(ArithmeticError):
 def working_precision(bits: int) -> Iterator[None]:
     """Set the precision of python-flint for the time of a block.
 
-    It is global: certified functions must not run in several threads at once.
+    It is global: another thread that comes here waits until the block ends.
     """
-    before = ctx.prec
-    ctx.prec = bits
-    try:
-        yield
-    finally:
-        ctx.prec = before
+    with _TURN:
+        before = ctx.prec
+        ctx.prec = bits
+        try:
+            yield
+        finally:
+            ctx.prec = before
 
 
 def certify(function: Callable[[], arb], digits: int, what: str, *, guard: int = 0) -> arb:

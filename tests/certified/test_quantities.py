@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from typing import Any
 
@@ -285,3 +286,12 @@ def test_what_cannot_be_proved_says_why() -> None:
     gain = fm.Gain(fm.LeakyReLU(0.5), 1, weights="orthogonal")
     with pytest.raises(CertificationError, match="contains 0"):
         certified.cumulant(gain, 3)
+
+
+def test_threads_take_turns_with_the_precision() -> None:
+    gain = fm.Gain("leaky_relu", 20)
+    digits = [20, 40, 60, 80] * 3
+    alone = [certified.moment(gain, "1.3", digits=n) for n in digits]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(lambda n: certified.moment(gain, "1.3", digits=n), digits))
+    assert [(e.lower, e.upper) for e in alone] == [(e.lower, e.upper) for e in together]

@@ -145,7 +145,7 @@ class _Gaussian(_Path):
         return unit.crosses_between(self.law, arb(self.centre))
 
     def tail(self, end: arb) -> arb:
-        """Return lemma 4's bound: ``|1 - 2 b u| >= (1 - 2 b u0)/sqrt(1 + tau^2)``."""
+        """Return lemma 5's bound: ``|1 - 2 b u| >= (1 - 2 b u0)/sqrt(1 + tau^2)``."""
         law, x, u0 = self.law, ball(self.square), arb(self.centre)
         spread = 1 + arb(self.bend) ** 2
         live = unit.live(law, acb(u0), False).real * spread.root(4)
@@ -221,7 +221,7 @@ class _Ratio(_Path):
         return unit.crosses_between(self.law, arb(self.centre), self.square)
 
     def tail(self, end: arb) -> arb:
-        """Return lemma 5's bound."""
+        """Return lemma 6's bound."""
         law, d, constant = self.law, self.law.width, ball(self.constant)
         u, _ = self.at(acb(end))
         each = constant + unit.absolute_bound(law, u, self.square)
