@@ -328,6 +328,21 @@ def test_a_smaller_constant_of_the_expansion_is_refuted():
     assert exact_error(point.width, order, slope) > 1.7
 
 
+def test_the_constant_of_the_scale_fails_for_large_orders():
+    """The witness is one for the any-precision route of the compiled core, too."""
+    result = prove("scale_decreasing", over={"order": (8, 64), "slope": "1/128"}, widths=[16])
+    assert result.refuted
+    point = {name: low for name, (low, _) in result.witness.box.centre().ranges.items()}
+    gain, step = fm.Gain(fm.LeakyReLU(point["slope"]), 16), Fraction(1, 10**9)
+    y = ((1 - point["slope"] ** 2) / (1 + point["slope"] ** 2)) ** 2
+    with mpmath.workdps(40):
+        ends = [mpmath.log(gain.scale(point["order"] + h, digits=40)) for h in (-step, step)]
+        slope = (ends[0] - ends[1]) * 10**9 / 2
+        margin = slope - mpmath.mpf(float((2 + 3 * y) / (10 * (16 + point["order"]))))
+    assert float(margin) == pytest.approx(float(arb(result.witness.margin)), rel=1e-6)
+    assert margin < 0
+
+
 def test_the_scale_that_counts_dead_layers_can_have_a_positive_drift():
     """Without the condition R > 0 the scale of small orders makes up for dead layers."""
 
