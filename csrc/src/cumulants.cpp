@@ -1,0 +1,160 @@
+// Cumulants of log R: from a Mellin rule, from the mixture, of one unit, or by expansion.
+#include "fracmoment/kernels.hpp"
+#include "fracmoment/special/polygamma.hpp"
+#include "law_impl.hpp"
+
+namespace fracmoment {
+
+// Cumulants of log X under the rule's weights: log M(p) = log S(p) - log Gamma(m-p) - log
+// (d/2+p)_k.
+Cumulants GainLaw::Impl::mellin_cumulants(const Rule& r, int n_max) const {
+  const MellinPlan& plan = r.state.mellin.plan;
+  const std::size_t n = r.hi.size();
+  // weights at order 0: the stored ones are at p0
+  std::vector<Real> w(n);
+  Real total{0.0}, mean{0.0};
+  const Real step = exp(Real(plan.p0 * plan.h));
+  Real tilt = exp(two_prod(plan.p0, double(plan.first - plan.reference) * plan.h));
+  for (std::size_t i = 0; i < n; ++i, tilt = tilt * step) {
+    w[i] = Real(r.hi[i], r.lo[i]) * tilt;
+    total = total + w[i];
+    mean = mean + w[i] * (double(plan.first + std::int64_t(i)) * plan.h);
+  }
+  mean = mean / total;
+  Cumulants central{}, kappa{}, result{};
+  if (n_max > 1)
+    for (std::size_t i = 0; i < n; ++i) {
+      const Real x = Real(double(plan.first + std::int64_t(i)) * plan.h) - mean;
+      Real power = w[i];
+      for (int j = 1; j <= n_max; ++j) {
+        power = power * x;
+        central[std::size_t(j)] = central[std::size_t(j)] + power;
+      }
+    }
+  for (int j = 1; j <= n_max; ++j)
+    central[std::size_t(j)] = j == 1 ? Real(0.0) : central[std::size_t(j)] / total;
+  cumulants_from_moments(central, kappa, n_max);
+  kappa[1] = mean;
+  double factorial = 1.0;  // (j-1)!
+  for (int j = 1; j <= n_max; ++j) {
+    if (j > 1) factorial *= j - 1;
+    const double sign = j % 2 == 0 ? 1.0 : -1.0;  // (-1)^j
+    Real value = kappa[std::size_t(j)] - polygamma(j - 1, Real(double(plan.m)));
+    value = value * sign;
+    for (int i = 0; i < plan.k; ++i)
+      value = value + Real(sign * factorial) / integer_power(Real(0.5 * base.width + i), j);
+    result[std::size_t(j)] = value;
+  }
+  return result;
+}
+
+// log X given n live units has cumulants psi^(j-1)(n/2) (+ log 2): mixed over n >= 1.
+Cumulants GainLaw::Impl::mixture_cumulants(int n_max) const {
+  const Rule& r = rule(0);
+  const std::size_t n = r.hi.size();
+  std::vector<Real> arg(n);
+  for (std::size_t i = 0; i < n; ++i) arg[i] = Real(0.5 * (double(i) + 1.0));
+  std::vector<std::vector<Real>> part(std::size_t(n_max) + 1, std::vector<Real>(n));
+  for (int j = 1; j <= n_max; ++j) {
+    kernels().polygammas(j - 1, arg.data(), part[std::size_t(j)].data(), n);
+    if (j % 2 == 1)
+      for (Real& x : part[std::size_t(j)]) x = -x;
+  }
+  Real total{0.0}, mean{0.0};
+  for (std::size_t i = n; i-- > 0;) {
+    const Real w{r.hi[i], r.lo[i]};
+    total = total + w;
+    mean = mean + w * part[1][i];
+  }
+  mean = mean / total;
+  Cumulants central{}, kappa{};
+  for (std::size_t i = 0; i < n && n_max > 1; ++i) {
+    const Real w{r.hi[i], r.lo[i]};
+    Cumulants given{}, moment{};
+    for (int j = 1; j <= n_max; ++j) given[std::size_t(j)] = part[std::size_t(j)][i];
+    given[1] = given[1] - mean;
+    moments_from_cumulants(given, moment, n_max);
+    for (int j = 1; j <= n_max; ++j)
+      central[std::size_t(j)] = central[std::size_t(j)] + w * moment[std::size_t(j)];
+  }
+  for (int j = 1; j <= n_max; ++j)
+    central[std::size_t(j)] = j == 1 ? Real(0.0) : central[std::size_t(j)] / total;
+  cumulants_from_moments(central, kappa, n_max);
+  kappa[1] = mean + log_two();
+  return kappa;
+}
+
+// Cumulants of log b given b > 0, one unit.
+static Cumulants slope_cumulants(const UnitLaw& unit, int n_max) {
+  Cumulants m{}, kappa{};
+  Real mass{0.0};
+  for (int i = 0; i < unit.points; ++i) {
+    mass = mass + unit.weight[i];
+    const Real x = log(unit.point[i]);
+    Real power = unit.weight[i];
+    for (int j = 1; j <= n_max; ++j) {
+      power = power * x;
+      m[std::size_t(j)] = m[std::size_t(j)] + power;
+    }
+  }
+  if (unit.uniform) {  // int log^j x dx = x log^j x - j int log^(j-1) x dx
+    mass = mass + unit.uniform_weight;
+    const Real density = unit.uniform_weight / (unit.upper - unit.lower);
+    for (int end = 0; end < 2; ++end) {
+      const Real x = end ? unit.lower : unit.upper;
+      if (x.hi == 0.0) continue;
+      const Real ax = x.hi < 0.0 ? -x : x, lx = log(ax);
+      Real integral = (x.hi < 0.0) != bool(end) ? -ax : ax, power = integral;
+      double two = 1.0;
+      for (int j = 1; j <= n_max; ++j) {
+        power = power * lx;
+        integral = power - integral * double(j);
+        two *= 2.0;
+        m[std::size_t(j)] = m[std::size_t(j)] + integral * density * two;
+      }
+    }
+  }
+  for (int j = 1; j <= n_max; ++j) m[std::size_t(j)] = m[std::size_t(j)] / mass;
+  cumulants_from_moments(m, kappa, n_max);
+  return kappa;
+}
+
+// Of log R given R > 0.
+Cumulants GainLaw::Impl::cumulants(int n_max) const {
+  Cumulants r{};
+  const auto chi_cumulant = [&](double d, int j) {
+    const Real x = polygamma(j - 1, Real(0.5 * d));
+    return j == 1 ? x + log_two() : x;
+  };
+  if (law.kind == LawKind::one) return r;
+  const UnitLaw& unit = law.unit;
+  if (law.kind == LawKind::chi) {
+    for (int j = 1; j <= n_max; ++j) r[std::size_t(j)] = chi_cumulant(base.width, j);
+  } else if (law.kind == LawKind::none) {
+    r = slope_cumulants(unit, n_max);  // log X = log b + log chi^2_1, independent
+    for (int j = 1; j <= n_max; ++j) r[std::size_t(j)] = r[std::size_t(j)] + chi_cumulant(1.0, j);
+  } else {
+    bool done = false;
+    if (n_max > 1) {
+      const WideExpansion wide(unit);
+      if (wide.applies()) {
+        r = wide.cumulants(n_max);
+        done = true;
+      }
+    }
+    if (!done && law.kind == LawKind::mixture) r = mixture_cumulants(n_max);
+    if (!done && law.kind == LawKind::mellin)
+      r = mellin_cumulants(rule(n_max == 1 ? 0 : kTight), n_max);
+  }
+  double scale = 1.0;
+  for (int j = 1; j <= n_max; ++j) {
+    scale *= 0.5;
+    Real value = r[std::size_t(j)];
+    if (base.ratio && law.kind != LawKind::one) value = value - chi_cumulant(base.width, j);
+    r[std::size_t(j)] = scale_by(value, scale);
+  }
+  r[1] = r[1] + base.log_factor;
+  return r;
+}
+
+}  // namespace fracmoment

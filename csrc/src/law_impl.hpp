@@ -1,0 +1,58 @@
+// What a gain law holds: shared by law.cpp and cumulants.cpp.
+#pragma once
+
+#include <cmath>
+
+#include "fracmoment/gains/any_precision.hpp"
+#include "fracmoment/gains/cumulants.hpp"
+#include "fracmoment/gains/distribution.hpp"
+#include "fracmoment/gains/rules.hpp"
+
+namespace fracmoment {
+
+struct GainLaw::Impl : RuleBook {
+  using RuleBook::RuleBook;
+
+  LawState adjusted(const Rule& r, bool given_alive) const {
+    LawState state = r.state;
+    if (law.atom && given_alive) state.log_alive = log_alive;
+    return state;
+  }
+
+  // -log M(s)/s as a double-double, from the rule's log M(s) and log M(0).
+  Real log_scale_from(const Rule& r, double s, Real log_moment, bool given_alive) const {
+    if (std::abs(s) <= 2.0 && r.serves_zero) {
+      log_moment = log_moment - r.log_at_zero;
+      if (law.atom && !given_alive) log_moment = log_moment + log_alive;
+    } else if (law.atom && given_alive) {
+      log_moment = log_moment - log_alive;
+    }
+    return -(log_moment / Real(s));
+  }
+
+  // log M(s)/s = sum_j kappa_j s^(j-1)/j! given R > 0: what follows j = 5 is negligible, and
+  // nothing is divided by a tiny order.
+  Real log_scale_series(double s, bool given_alive) const {
+    const Cumulants kappa = cumulants(5);
+    const Real third = (kappa[5] * (0.2 * s) + kappa[4]) * (0.25 * s) + kappa[3];
+    const Real higher = third * (s / 3.0) + kappa[2];
+    const Real result = -(kappa[1] + higher * (0.5 * s));
+    return law.atom && !given_alive ? result - log_alive / Real(s) : result;
+  }
+
+  Real log_scale_near_zero(double s, bool given_alive) const;
+
+  Cumulants cumulants(int n_max) const;
+  Cumulants mellin_cumulants(const Rule& r, int n_max) const;
+  Cumulants mixture_cumulants(int n_max) const;
+  Real log_mean() const {
+    try {
+      return cumulants(1)[1];
+    } catch (const ConvergenceError&) {
+      return any_precision_log_cumulant(spec, 1);
+    }
+  }
+  Distribution distribution() const;
+};
+
+}  // namespace fracmoment

@@ -1,0 +1,279 @@
+// How the rules of a law are chosen and filled.
+#include "fracmoment/gains/rules.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "fracmoment/kernels.hpp"
+
+namespace fracmoment {
+namespace {
+
+// floor(log2 x), exactly.
+int binary_exponent(double x) {
+  int exponent = 0;
+  std::frexp(x, &exponent);
+  return exponent - 1;
+}
+
+// atan for x >= 0 to 1e-9, from correctly rounded operations only: steps of rules must not depend
+// on the machine's mathematical library.
+double arctangent(double x) {
+  if (x > 1.0) return 1.5707963267948966 - arctangent(1.0 / x);
+  for (int i = 0; i < 2; ++i) x = x / (1.0 + std::sqrt(1.0 + x * x));
+  double sum = 0.0, q = x * x;
+  for (int n = 13; n >= 1; n -= 2) sum = 1.0 / n - q * sum;
+  return 4.0 * x * sum;
+}
+
+// log |Gamma(c+iw)/Gamma(c)| by Stirling's leading terms, angle = atan(w/c).
+double log_gamma_decay(double c, double w, double angle) {
+  return 0.5 * (c - 0.5) * rough_log(1.0 + (w / c) * (w / c)) - w * angle;
+}
+
+// The largest step, a multiple of 1/256, whose aliasing error is below exp(-target): w solves
+// log_gamma_decay(c, w) + log_gamma_decay(e, w) = -target; the slope is nearly -atan(w/c) -
+// atan(w/e).
+double trapezoid_step(double c, double e, double target) {
+  double w = 0.8 * target;
+  for (int i = 0; i < 8; ++i) {
+    const double angle_c = arctangent(w / c), angle_e = arctangent(w / e);
+    const double excess = log_gamma_decay(c, w, angle_c) + log_gamma_decay(e, w, angle_e) + target;
+    w = std::max(1.0, w + excess / (angle_c + angle_e));
+    if (std::abs(excess) < 0.02) break;
+  }
+  return std::max(1.0, std::floor(256.0 * 6.283185307179586 / (w + 0.05))) / 256.0;
+}
+
+Real reciprocal(double n) { return n < 128.0 ? inverse_integer(int(n)) : Real(1.0) / Real(n); }
+
+Real log_factorial(int n) {
+  if (n > 18) return log_gamma(Real(n + 1.0));
+  double product = 1.0;
+  for (int i = 2; i <= n; ++i) product *= i;
+  return n < 2 ? Real(0.0) : log(Real(product));
+}
+
+void set_rule(Rule& rule, const MellinPlan& plan) {
+  MellinRule& m = rule.state.mellin;
+  m.plan = plan;
+  m.count = std::int64_t(rule.hi.size());
+  m.hi = rule.hi.data();
+  m.lo = rule.lo.data();
+  m.log_constant = log(Real(plan.h)) + log_factorial(plan.m) + log_factorial(plan.k);
+}
+
+// The weights are proportional to exp(p0 v_reference): moves the reference by that many nodes so
+// that a sum of size exp(log_sum) becomes about 1.
+std::int64_t reference_shift(const MellinPlan& plan, double log_sum) {
+  return std::int64_t(std::ceil(-log_sum / (plan.p0 * plan.h)));
+}
+
+void fill_mellin(Rule& rule, MellinPlan plan, bool full) {
+  const auto weights = full ? kernels().full_mellin_weights : kernels().mellin_weights;
+  std::int64_t capacity = 512;
+  for (int attempt = 0; attempt < 64; ++attempt) {
+    rule.hi.resize(std::size_t(capacity));
+    rule.lo.resize(std::size_t(capacity));
+    const std::int64_t count = weights(rule.unit, plan, rule.hi.data(), rule.lo.data(), capacity);
+    if (count == kOverflow) {  // by how much is not known
+      plan.reference += reference_shift(plan, 400.0);
+      continue;
+    }
+    if (count == kTooSmall) {
+      capacity *= 4;
+      if (capacity > (std::int64_t(1) << 22)) break;
+      continue;
+    }
+    double sum = 0.0;
+    for (std::int64_t i = 0; i < count; ++i) sum += rule.hi[std::size_t(i)];
+    if (sum < 1e-200) {  // what underflowed may matter
+      plan.reference += reference_shift(plan, rough_log(sum));
+      continue;
+    }
+    rule.hi.resize(std::size_t(count));
+    rule.lo.resize(std::size_t(count));
+    set_rule(rule, plan);
+    return;
+  }
+  throw ConvergenceError("no rule in double-double: the integral needs too many nodes");
+}
+
+}  // namespace
+
+void Rule::log_moments(const double* order, std::size_t n, Real* out) const {
+  bool done = false;
+  if (serves_zero)
+    std::call_once(zero_once, [&] {
+      std::vector<double> with_zero(order, order + n);
+      with_zero.push_back(0.0);
+      std::vector<Real> log(n + 1);
+      kernels().log_moments(state, with_zero.data(), log.data(), n + 1);
+      log_at_zero = log[n];
+      std::copy_n(log.begin(), n, out);
+      done = true;
+    });
+  if (!done) kernels().log_moments(state, order, out, n);
+}
+
+RuleBook::RuleBook(const LawSpec& s) : spec(s), law(describe(s)) {
+  base.kind = law.kind;
+  base.width = double(spec.width);
+  base.ratio = spec.orthogonal;
+  base.log_factor = log(law.factor);
+  const Gamma<double> g = gamma_parts<true>(Real(0.5 * base.width));
+  base.gamma_log = g.log;
+  base.gamma_shift = g.shift;
+  if (law.atom) log_alive = log_probability_alive();
+}
+
+int RuleBook::bucket(double order) const {
+  if (law.kind == LawKind::mixture)  // 0 up to order 64, then one for each octave
+    return order <= 64.0 ? 0 : 1 + binary_exponent(order / 64.0);
+  if (law.kind != LawKind::mellin) return 0;
+  const double p = 0.5 * order;
+  if (law.atom && p < 0.0) return p < -0.2 ? -2 : -1;
+  if (law.through_zero && !law.atom && p < 0.0) {
+    const double distance = 0.5 * (base.width + order);
+    if (distance < 1.0) return kEdge + binary_exponent(distance);
+  }
+  return int(std::floor(p));
+}
+RuleBook::Range RuleBook::range(int key) const {
+  if (key == kTight) return {0.0, 0.0};
+  if (law.atom && key == -2) return {-0.5, -0.2};
+  if (law.atom && key == -1) return {-0.2, 0.0};
+  if (key <= kEdge) {
+    const double distance = std::ldexp(1.0, key - kEdge);
+    return {distance - 0.5 * base.width, 2.0 * distance - 0.5 * base.width};
+  }
+  return {double(key), key + 1.0};
+}
+
+const Rule& RuleBook::rule(int key, int level) const {
+  std::lock_guard<std::mutex> lock(guard_);
+  std::unique_ptr<Rule>& slot = rules_[{key, level}];
+  if (!slot) slot = make_rule(key, level);
+  return *slot;
+}
+
+std::unique_ptr<Rule> RuleBook::make_rule(int key, int level) const {
+  auto r = std::make_unique<Rule>();
+  r->state = base;
+  r->unit = law.unit;
+  if (law.kind == LawKind::none) {
+    attach_single(*r);
+  } else if (law.kind == LawKind::mixture) {
+    fill_mixture(*r, std::ldexp(32.0, key));
+  } else if (law.kind == LawKind::mellin) {
+    const Range p = range(key);
+    double target = key == kTight ? 62.0 : 42.0;
+    if (level > 0) target = 44.0 + 1.6 * std::ldexp(1.0, level);  // |Gamma(m-p)| decays so
+    make_mellin(*r, p.low, p.high, target, law.atom && key == -2);
+  }
+  r->serves_zero = law.kind != LawKind::mellin || (range(key).low <= 0.0 && range(key).high >= 0.0);
+  return r;
+}
+
+void RuleBook::attach_single(Rule& r) const {
+  r.state.single = &r.unit;
+  // d dead^(d-1): the weight of exactly one live unit (its scales' weights add up to keep_prob)
+  r.state.log_single = base.width == 1.0
+                           ? Real(0.0)
+                           : log1p(Real(-law.live)) * (base.width - 1.0) + log(Real(base.width));
+}
+
+// A rule for p in [low, high].
+void RuleBook::make_mellin(Rule& r, double low, double high, double target,
+                           bool drop_single) const {
+  MellinPlan plan;
+  const double half = 0.5 * base.width;
+  plan.p0 = 0.5 * (low + high);
+  plan.reach = 0.5 * (high - low);
+  if (!(high < kMaxDerivative - 4.0))
+    throw ConvergenceError("no rule in double-double for orders this high");
+  // weights of great widths leave the range of doubles, wherever the reference is
+  if (!(low > -2048.0)) throw ConvergenceError("no rule in double-double for orders this low");
+  // a higher derivative means fewer nodes, but longer tails where there are tails
+  plan.m = std::max(0, int(std::ceil(high)) + (base.width < 32.0 ? 3 : 4));
+  const double need = 1.0 - half - low;
+  if (!law.atom && !law.through_zero && need > 0.0) {
+    plan.k = int(std::ceil(need));
+    if (plan.k > kMaxRaise)
+      throw ConvergenceError("no rule in double-double for orders this far below -width");
+    r.unit = with_points(law.unit);
+    if (r.unit.points == 0)
+      throw ConvergenceError("no rule in double-double for slopes of such different size");
+  }
+  const double c_low = plan.m - high, c_high = plan.m - low;
+  plan.h = trapezoid_step(c_high, half + plan.k + high, target);
+  plan.target = target;
+  plan.drop_single = drop_single;
+  plan.tail_exponent = law.atom ? (drop_single ? 0.5 : 0.3) : half + plan.k + low;
+  // the nodes reach to v = (target + 8)/exponent; exp(v) must not overflow
+  if (!(plan.tail_exponent * 600.0 > target + 8.0))
+    throw ConvergenceError("no rule in double-double this close to the edge of the domain");
+  // one scale's weights are largest at 2bt = c/e and decay at nearly the full rate beyond 7 times
+  // that
+  plan.all_decay =
+      -rough_log(2.0 * smallest_scale(r.unit)) + 2.0 + rough_log(1.0 + c_high / plan.tail_exponent);
+  const double log_gamma_c = log_gamma(Real(c_low + 1.0)).hi;
+  const double largest = rough_log(base.width + 2.0 * std::max(high, 0.0) + 2.0 * c_low);
+  const double left = (log_gamma_c - target - 2.0) / c_low - largest;
+  plan.first = std::int64_t(std::floor(left / plan.h));
+  plan.reference = std::int64_t(std::floor((rough_log(c_low) - largest) / plan.h));
+  if (drop_single) attach_single(r);
+  fill_mellin(r, plan, target > 50.0);
+}
+
+// Where RuleBook::b(n) Gamma(n/2+p)/Gamma(n/2) is largest: its ratio over one step of n is about 1.
+double RuleBook::tilted_mean(double p) const {
+  const double d = base.width, q = law.live;
+  double lo = 0.0, hi = d;
+  for (int i = 0; i < 60 && q < 1.0; ++i) {
+    const double n = 0.5 * (lo + hi);
+    const double step = (d - n) * q / (n * (1.0 - q)) * std::sqrt(1.0 + 2.0 * p / n);
+    (step > 1.0 ? lo : hi) = n;
+  }
+  return hi;
+}
+
+// Binomial weights of the number of live units, for orders up to 2 p_max.
+void RuleBook::fill_mixture(Rule& r, double p_max) const {
+  const double d = base.width, q = law.live, sd = std::sqrt(d * q * (1.0 - q));
+  const double reach = tilted_mean(p_max) + 9.4 * sd + 42.0 + (sd < 4.0 ? 60.0 : 0.0);
+  const std::size_t n = std::size_t(std::min(d, std::ceil(reach)));
+  for (std::vector<double>* part : {&r.hi, &r.lo, &r.inverse_hi, &r.inverse_lo}) part->resize(n);
+  const auto set = [&](std::size_t k, const Real& b) {
+    r.hi[k - 1] = b.hi;
+    r.lo[k - 1] = b.lo;
+  };
+  // b at its largest from logarithms, the others by their ratios
+  const std::size_t mode =
+      std::min(n, std::max<std::size_t>(1, std::size_t(std::floor((d + 1.0) * q))));
+  const double k = double(mode);
+  const Real factorials = log_gamma(Real(k + 1.0)) + log_gamma(Real(d - k + 1.0));
+  Real b =
+      exp(log_gamma(Real(d + 1.0)) - factorials + log(Real(q)) * k + log1p(Real(-q)) * (d - k));
+  const Real odds = Real(q) / two_sum(1.0, -q), inverse_odds = Real(1.0) / odds;
+  set(mode, b);
+  const Real at_mode = b;
+  for (std::size_t i = mode; i < n; ++i) {
+    b = b * odds * (d - double(i)) * reciprocal(double(i) + 1.0);
+    set(i + 1, b);
+  }
+  b = at_mode;
+  for (std::size_t i = mode; i > 1; --i) {
+    b = b * inverse_odds * double(i) * reciprocal(d - double(i) + 1.0);
+    set(i - 1, b);
+  }
+  for (std::size_t i = 0; i < n; ++i) {
+    const Real inverse = reciprocal(double(i) + 1.0);
+    r.inverse_hi[i] = inverse.hi;
+    r.inverse_lo[i] = inverse.lo;
+  }
+  r.state.mixture = {std::int64_t(n), r.hi.data(), r.lo.data(), r.inverse_hi.data(),
+                     r.inverse_lo.data()};
+}
+
+}  // namespace fracmoment
