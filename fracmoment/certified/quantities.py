@@ -274,7 +274,7 @@ def tail_index(
     ------
     CertificationError
         If sigma is so close to the critical value that the sign of the drift cannot be proved, or
-        the root lies outside 2^-4096 to 2^20.
+        the root lies outside 2^-15000 to 2^20.
 
     Notes
     -----

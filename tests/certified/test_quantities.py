@@ -295,3 +295,23 @@ def test_threads_take_turns_with_the_precision() -> None:
     with ThreadPoolExecutor(4) as pool:
         together = list(pool.map(lambda n: certified.moment(gain, "1.3", digits=n), digits))
     assert [(e.lower, e.upper) for e in alone] == [(e.lower, e.upper) for e in together]
+
+
+def test_tail_index_next_to_zero() -> None:
+    # By its definition, at a precision that sees log E R^s = log(1 - 2^-200) + ...
+    sigma = Fraction(1, 8)
+    enclosure = certified.tail_index(fm.Gain("relu", 200), sigma)
+    mean = certified.log_mean(fm.Gain("relu", 200), digits=120)
+    with mpmath.workdps(120):
+        drift = mean.mid + mpmath.log(mpmath.mpf(sigma.numerator) / sigma.denominator)
+        expected = -mpmath.log1p(-(mpmath.mpf(2) ** -200)) / drift
+        assert abs(enclosure.mid / expected - 1) < mpmath.mpf(10) ** -50
+    # A narrow layer, where Newton's method and the two terms both apply.
+    gain = fm.Gain("relu", 60)
+    two_terms = certified.tail_index(gain, Fraction(1, 4), digits=10)
+    assert certified.tail_index(gain, Fraction(1, 4), digits=40) in two_terms
+
+
+def test_tail_index_too_close_to_zero_says_so() -> None:
+    with pytest.raises(certified.CertificationError, match="below 2"):
+        certified.tail_index(fm.Gain("relu", 10**6), 1)

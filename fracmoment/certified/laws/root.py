@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["drift", "growth", "root_between", "tail_root", "top"]
 
 # Orders between which a root is looked for, as powers of 2.
-_LOWEST, _HIGHEST = -4096, 20
+_LOWEST, _HIGHEST = -15_000, 20
 _LARGEST_BITS = 40_000
 # Orders tried first are powers of 2 times this number: an order at which Lambda is exactly 0, such
 # as 2, would have no sign to be proved.
@@ -69,8 +69,10 @@ def tail_root(law: Law, sigma: Fraction, digits: int) -> tuple[Fraction, Fractio
 
     Lambda is convex and at most 0 at 0+, so that it changes sign once. An approximate root is
     found by Newton's method from the right, where it converges monotonically; then the signs of
-    Lambda on both sides of it are proved.
+    Lambda on both sides of it are proved. Roots next to 0 come from the Taylor expansion there.
     """
+    if tiny := _tiny_root(law, sigma, digits):
+        return tiny
 
     def sign_at(s: Fraction) -> int:
         return sign(lambda: growth(law, sigma, s))
@@ -98,6 +100,37 @@ def tail_root(law: Law, sigma: Fraction, digits: int) -> tuple[Fraction, Fractio
             point = _newton(law, sigma, point, low, high)
     message = f"{digits} digits of the tail index could not be proved near {float(point):g}"
     raise CertificationError(message)
+
+
+def _tiny_root(law: Law, sigma: Fraction, digits: int) -> tuple[Fraction, Fraction] | None:
+    """Return what encloses a root so close to 0 that two terms give its digits, None for others.
+
+    ``Lambda(s) = log P(R > 0) + m s + k(t) s^2/2`` with the drift m given R > 0 and k >= 0 the
+    second derivative at some t in [0, s]. For m > 0 the root is at most ``u = -log P(R > 0)/m``,
+    and at least ``u - k u^2/(2 m)`` with k its bound over [0, u].
+    """
+    if not law.has_atom:
+        return None
+    goal = digits * 3322 // 1000 + 16
+    with working_precision(goal + 64 + 2 * law.width.bit_length()):
+        mean = drift(law, sigma)
+        most = -(-law.prob_zero()).log1p() / mean
+        if not (mean > 0 and most < arb(2) ** -goal):
+            return None
+        if not most > arb(2) ** _LOWEST:
+            message = f"the tail index lies below 2^{_LOWEST}"
+            raise CertificationError(message)
+        half = (most / 2).upper()
+        curvature = 2 * log_moment_series(law, arb(half, half), 3, given_alive=True)[2]
+        least = most - curvature * most**2 / (2 * mean)
+        if not least > 0:
+            return None
+        return _exact(least.lower()), _exact(most.upper())
+
+
+def _exact(value: arb) -> Fraction:
+    mantissa, exponent = value.man_exp()
+    return Fraction(int(mantissa)) * Fraction(2) ** int(exponent)
 
 
 def _exponent(value: Fraction) -> int:
@@ -139,8 +172,7 @@ def _newton(law: Law, sigma: Fraction, point: Fraction, low: Fraction, high: Fra
         change = (value / slope).mid()
         if not change.is_finite():
             break
-        mantissa, exponent = (ball(point) - change).mid().man_exp()
-        following = Fraction(int(mantissa)) * Fraction(2) ** int(exponent)
+        following = _exact((ball(point) - change).mid())
         if not low <= following <= high:
             following = (low + high) / 2
         close = abs(following - point) * 2 ** (ctx.prec // 3) < abs(point)
