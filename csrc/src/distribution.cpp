@@ -52,11 +52,21 @@ class RealIntegrand {
   // E (base + 2z A^2)^(-1/2), A uniform
   double uniform_mean(double z, double base) const {
     const double low = unit_.lower.hi, high = unit_.upper.hi;
-    if (z * high * high > 1.0) {
+    // Next to the ends of the strip the mean has a singularity that no quadrature sees.
+    if (z * high * high > 0.01) {
       const double root = std::sqrt(2.0 * z);
       const auto arc = [&](double a) {
         const double x = rough_log(std::abs(a) * root + std::sqrt(base + 2.0 * z * a * a));
         return a < 0.0 ? rough_log(base) - x : x;
+      };
+      return (arc(high) - arc(low)) / (root * (high - low));
+    }
+    if (z * high * high < -0.01) {
+      const double root = std::sqrt(-2.0 * z);
+      const auto arc = [&](double a) {
+        const double rest = std::sqrt(std::max(base + 2.0 * z * a * a, 1e-300));
+        const double x = rough_arctangent(std::abs(a) * root / rest);
+        return a < 0.0 ? -x : x;
       };
       return (arc(high) - arc(low)) / (root * (high - low));
     }
@@ -165,7 +175,10 @@ std::vector<Real> integrals(const UnitLaw& unit, Inverse what, bool ratio,
       if (out[i].hi == out[i].hi) continue;
       InversionPoint p = points[i];
       p.width = ratio ? p.width * 10.0 * width : width;
-      if (!ratio && what != Inverse::sf) p.saddle = std::max(p.saddle, 1.0 / p.x.hi);
+      // so far from the singularity that exp(zx) decays along the contour
+      const double away = 1.0 / p.x.hi;
+      if (!ratio && what != Inverse::sf) p.saddle = std::max(p.saddle, away);
+      if (!ratio && what == Inverse::sf && away < 0.25) p.saddle = std::max(p.saddle, away - 0.5);
       failed += kernels().invert(unit, what, ratio, &p, &out[i], 1);
     }
   }
@@ -333,13 +346,13 @@ std::vector<Real> Distribution::probability(const std::vector<Real>& scaled, boo
     const std::vector<Real> value = integrals(*law_.unit, what, law_.ratio, points[side]);
     for (std::size_t j = 0; j < value.size(); ++j) {
       Real p = value[j] / alive;
-      if (p.hi != p.hi) {  // then neither side is small
+      if (p.hi != p.hi) {  // the other side serves where this one is not small
         const InversionPoint& at = points[side][j];
         const Real x = law_.ratio ? at.beta : at.x;
         const Real complement = integrals(*law_.unit, other, law_.ratio,
                                           {make_point(*law_.unit, other, law_.ratio, x)})[0];
-        require(complement.hi == complement.hi);
         p = one - complement / alive;
+        require(p.hi > 1e-6);
       }
       out[where[side][j]] = bool(side) == upper ? p : one - p;
     }

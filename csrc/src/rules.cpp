@@ -16,16 +16,6 @@ int binary_exponent(double x) {
   return exponent - 1;
 }
 
-// atan for x >= 0 to 1e-9, from correctly rounded operations only: steps of rules must not depend
-// on the machine's mathematical library.
-double arctangent(double x) {
-  if (x > 1.0) return 1.5707963267948966 - arctangent(1.0 / x);
-  for (int i = 0; i < 2; ++i) x = x / (1.0 + std::sqrt(1.0 + x * x));
-  double sum = 0.0, q = x * x;
-  for (int n = 13; n >= 1; n -= 2) sum = 1.0 / n - q * sum;
-  return 4.0 * x * sum;
-}
-
 // log |Gamma(c+iw)/Gamma(c)| by Stirling's leading terms, angle = atan(w/c).
 double log_gamma_decay(double c, double w, double angle) {
   return 0.5 * (c - 0.5) * rough_log(1.0 + (w / c) * (w / c)) - w * angle;
@@ -37,7 +27,7 @@ double log_gamma_decay(double c, double w, double angle) {
 double trapezoid_step(double c, double e, double target) {
   double w = 0.8 * target;
   for (int i = 0; i < 8; ++i) {
-    const double angle_c = arctangent(w / c), angle_e = arctangent(w / e);
+    const double angle_c = rough_arctangent(w / c), angle_e = rough_arctangent(w / e);
     const double excess = log_gamma_decay(c, w, angle_c) + log_gamma_decay(e, w, angle_e) + target;
     w = std::max(1.0, w + excess / (angle_c + angle_e));
     if (std::abs(excess) < 0.02) break;

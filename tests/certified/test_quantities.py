@@ -315,3 +315,19 @@ def test_tail_index_next_to_zero() -> None:
 def test_tail_index_too_close_to_zero_says_so() -> None:
     with pytest.raises(certified.CertificationError, match="below 2"):
         certified.tail_index(fm.Gain("relu", 10**6), 1)
+
+
+@pytest.mark.parametrize(
+    ("gain", "points"),
+    [
+        (fm.Gain(fm.RandomizedLeakyReLU(0.5, 2.4), 4), (9.0, 12.0, 16.0, 19.0)),
+        (fm.Gain(fm.RandomizedLeakyReLU(-0.7, 2.4), 4), (7.0, 13.0, 18.0, 25.0)),
+        (fm.Gain(fm.RandomizedLeakyReLU(0.1, 2.4), 64), (28.0, 48.0, 64.0, 76.0)),
+        (fm.Gain(fm.RandomizedLeakyReLU(-0.02, 2.4), 1, keep_prob=0.125), (20.0, 100.0, 300.0)),
+    ],
+)
+def test_upper_tails_of_the_core(gain: fm.Gain, points: tuple[float, ...]) -> None:
+    # Steep random slopes: the transform has a logarithm at the end of its strip.
+    for r in points:
+        expected = float(certified.sf(gain, r, digits=17))
+        assert gain.sf(r) == pytest.approx(expected, rel=1e-11)

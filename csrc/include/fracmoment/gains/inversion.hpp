@@ -51,6 +51,7 @@ class Inversion {
     front_ = x * saddle + log(base_) * splat<V>(unit_.width);
     V h = ratio_ ? splat<V>(0.25) : select(width < 0.3, width * 0.6, splat<V>(0.18));
     DD<V> sum = scale_by(integrand(V{}), splat<V>(0.5));
+    decayed_ = ~MaskOf<V>{};
     sum = sum + march(h, h, sum);
     DD<V> result = sum * h;
     converged = MaskOf<V>{};
@@ -64,6 +65,7 @@ class Inversion {
       sum = finer_sum;
       h = half;
     }
+    converged = converged & decayed_;
     const DD<V> scaled = result / splat<V>(pi());
     const Scaled<V> e = exp_scaled<true>(clamp_exponent(front_));
     const DD<V> value = e.mantissa * scaled;
@@ -72,7 +74,7 @@ class Inversion {
 
  private:
   // sum of the integrand at first, first + step, ... until it has decayed
-  FRACMOMENT_INLINE DD<V> march(V first, V step, const DD<V>& so_far) const {
+  FRACMOMENT_INLINE DD<V> march(V first, V step, const DD<V>& so_far) {
     DD<V> sum{};
     V u = first;
     MaskOf<V> done{};
@@ -85,6 +87,7 @@ class Inversion {
       done = done | (small_run > 3.5);
       u = u + step;
     }
+    decayed_ = decayed_ & done;  // sums that ran out of steps could agree on a wrong value
     return sum;
   }
 
@@ -195,6 +198,7 @@ class Inversion {
   bool ratio_;
   DD<V> x_{}, beta_{}, base_{}, front_{};
   V saddle_{}, scale_{};
+  MaskOf<V> decayed_{};
 };
 
 // The integrals at n points, NaN where they did not converge; returns how many did not.

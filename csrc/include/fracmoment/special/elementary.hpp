@@ -35,6 +35,16 @@ inline double rough_log(double x) {
   return 2.0 * s * sum + 0.6931471805599453 * (double(e) + 0.5);
 }
 
+// atan x for x >= 0 to 1e-9, likewise.
+inline double rough_arctangent(double x) {
+  if (x > 1.0) return 1.5707963267948966 - rough_arctangent(1.0 / x);
+  for (int i = 0; i < 2; ++i) x = x / (1.0 + sqrt(1.0 + x * x));
+  double sum = 0.0;
+  const double q = x * x;
+  for (int n = 13; n >= 1; n -= 2) sum = 1.0 / n - q * sum;
+  return 4.0 * x * sum;
+}
+
 // x * 2^k for any k with a normal result; beyond, 0 or infinity as rounding demands.
 template <class V>
 FRACMOMENT_INLINE V ldexp_wide(V x, IntOf<V> k) {
