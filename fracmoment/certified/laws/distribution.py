@@ -10,11 +10,12 @@ where ``exp(-u x)`` decays. For orthogonal weights the event ``X/|g|^2 > beta`` 
 ``Z = sum (b_i - beta) g_i^2``: the same with ``x = 0`` and tau = 0.
 
 Narrow layers whose live units all have slope 1, with Gaussian weights, are binomial mixtures of
-chi-square laws instead. docs/algorithms/certified.md, lemmas 4 and 5, bounds what is left out.
+chi-square laws instead. docs/algorithms/certified.md, lemmas 5 and 6, bounds what is left out.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
@@ -71,7 +72,7 @@ def _mean(law: Law) -> Fraction:
 
 
 @dataclass
-class _Path:
+class _Path(ABC):
     """A hyperbola, and ``E exp(u Z - u x)/u`` on it."""
 
     law: Law
@@ -87,17 +88,17 @@ class _Path:
         i, tau, r = acb(0, 1), arb(self.bend), arb(self.radius)
         return r * (i * sinh + tau * (cosh - 1)) + arb(self.centre), r * (i * cosh + tau * sinh)
 
+    @abstractmethod
     def transform(self, u: acb, analytic: bool) -> acb:
         """Return the transform that is inverted, at u."""
-        raise NotImplementedError
 
+    @abstractmethod
     def tail(self, end: arb) -> arb:
         """Return a bound of the integral of ``|transform/u du|`` beyond W."""
-        raise NotImplementedError
 
+    @abstractmethod
     def crossing(self) -> bool:
         """Return whether the contour crosses the axis between the cuts, proved by balls."""
-        raise NotImplementedError
 
     def integrand(self, w: acb, analytic: bool, lead: arb) -> acb:
         """Return the integrand times ``lead``."""

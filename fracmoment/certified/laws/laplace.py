@@ -131,7 +131,7 @@ def _extra(law: Law, p: arb) -> int:
 
 def _up_to_far(integrand: _Integrand, far: arb, power: int, lead: arb) -> arb:
     """Return the integral up to the far part, times ``lead``."""
-    left, below = _far(lambda v: integrand.left(v, power) * lead)
+    left, below = _far(integrand.left, power, lead)
 
     def function(v: acb, analytic: bool) -> acb:
         return integrand.at(v, analytic, power, lead)
@@ -201,7 +201,7 @@ def _by_trapezoids(integrand: _Integrand, count: int, lead: arb) -> list[arb]:
     reach = [0, 0]
     for power in range(count):
         for side, bound in enumerate((integrand.left, integrand.right)):
-            end, _ = _far(lambda v, b=bound, j=power: b(v, j) * lead)  # type: ignore[misc]
+            end, _ = _far(bound, power, lead)
             reach[side] = max(reach[side], math.ceil(float(end / step)) + 1)
     nodes = [step * i for i in range(-reach[0], reach[1] + 1)]
     heights = [integrand.at(acb(v), False, 0, lead).real for v in nodes]
@@ -220,11 +220,11 @@ def _strip(integrand: _Integrand) -> tuple[arb, arb]:
     return arb(best), arb(step(best))
 
 
-def _far(bound: Callable[[arb], arb]) -> tuple[arb, arb]:
-    """Return a distance at which a bound is small against the precision, and the bound there."""
+def _far(bound: Callable[[arb, int], arb], power: int, lead: arb) -> tuple[arb, arb]:
+    """Return a distance at which a bound, times ``lead``, is small, and its value there."""
     goal, v = arb(2) ** (-ctx.prec), 2.0
     while True:
-        left_out = bound(arb(v))
+        left_out = bound(arb(v), power) * lead
         if left_out < goal:
             return arb(v), left_out
         if v > 1e6:
