@@ -23,6 +23,7 @@ from fracmoment.gains import Gain
 from fracmoment.limits import DepthLimit, depth_limit, drift, log_variance, prob_dead
 from fracmoment.ratios import beta_moment, chi_moment, chi_ratio_moment, f_moment
 from fracmoment.scales import init_scale
+from fracmoment.simulation import simulate_log_norms
 from fracmoment.tails import tail_index
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ __all__ = [
     "relu_scale_squared",
     "scale_squared",
     "scale_squared_remainder",
+    "simulate_log_norms",
     "tail_index",
     "unit_moments",
 ]

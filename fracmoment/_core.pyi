@@ -6,7 +6,14 @@ return a new array of it; the methods of a law return an array of the shape of t
 
 from typing import Final
 
-from fracmoment._typing import BoolArray, ComplexArray, FloatArray, IntArray
+from fracmoment._typing import (
+    BitsArray,
+    BoolArray,
+    ComplexArray,
+    FloatArray,
+    IntArray,
+    SingleArray,
+)
 
 __version__: Final[str]
 
@@ -138,3 +145,31 @@ def digits_gamma_ratio(
 ) -> tuple[str, int]: ...
 def active_isa() -> str: ...
 def force_isa(name: str) -> None: ...
+
+stream_format: Final[int]
+
+def random_bits(seed: int, purpose: int, replica: int, n: int) -> BitsArray: ...
+def random_normals(seed: int, purpose: int, replica: int, n: int) -> FloatArray: ...
+def random_float_normals(seed: int, purpose: int, replica: int, n: int) -> SingleArray: ...
+
+class QuantileTable:
+    def __init__(self, law: GainLaw) -> None: ...
+    def variates(self, seed: int, purpose: int, replica: int, n: int) -> FloatArray: ...
+    def quantiles(self, bits: BitsArray) -> FloatArray: ...
+    def hard_cells(self) -> int: ...
+
+def norm_chain(
+    tables: list[QuantileTable], layers: IntArray, seed: int, first: int, n: int
+) -> FloatArray: ...
+def vector_chain(
+    fan_in: IntArray,
+    fan_out: IntArray,
+    lower: FloatArray,
+    upper: FloatArray,
+    keep_prob: FloatArray,
+    inverted: BoolArray,
+    orthogonal: BoolArray,
+    seed: int,
+    first: int,
+    n: int,
+) -> FloatArray: ...

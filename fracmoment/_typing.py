@@ -12,6 +12,8 @@ FloatArray: TypeAlias = npt.NDArray[np.float64]
 ComplexArray: TypeAlias = npt.NDArray[np.complex128]
 IntArray: TypeAlias = npt.NDArray[np.int64]
 BoolArray: TypeAlias = npt.NDArray[np.bool_]
+BitsArray: TypeAlias = npt.NDArray[np.uint64]
+SingleArray: TypeAlias = npt.NDArray[np.float32]
 ObjectArray: TypeAlias = npt.NDArray[np.object_]
 
 # A real parameter: a number, an exact rational ("0.1", "1/3", Fraction, mpmath.mpf), or an array.

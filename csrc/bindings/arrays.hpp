@@ -50,4 +50,11 @@ std::size_t common_length(const First& first, const Rest&... rest) {
   return n;
 }
 
+// An ordinary metaclass instead of pybind11's own, so that the stubs describe the classes as they
+// are.
+inline py::metaclass ordinary_metaclass() {
+  return py::metaclass(
+      py::reinterpret_borrow<py::object>(reinterpret_cast<PyObject*>(&PyType_Type)));
+}
+
 }  // namespace fracmoment::bindings

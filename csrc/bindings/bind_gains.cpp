@@ -108,10 +108,8 @@ Array<double> at(const GainLaw& law, const Array<double>& x) {
 void bind_law(py::module_& module) {
   // The scalar methods keep the interpreter lock: giving it up costs more than they do. They wait
   // for nothing that needs it.
-  // An ordinary metaclass, so that the stub describes the class as it is.
-  const py::metaclass ordinary(
-      py::reinterpret_borrow<py::object>(reinterpret_cast<PyObject*>(&PyType_Type)));
-  py::class_<GainLaw>(module, "GainLaw", ordinary, "Law of the gain of one layer.")
+  py::class_<GainLaw>(module, "GainLaw", fracmoment::bindings::ordinary_metaclass(),
+                      "Law of the gain of one layer.")
       .def(py::init([](std::int64_t width, double lower, double upper, double keep_prob,
                        bool inverted, bool orthogonal) {
              return GainLaw(LawSpec{width, lower, upper, keep_prob, inverted, orthogonal});

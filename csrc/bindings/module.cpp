@@ -8,6 +8,7 @@ namespace py = pybind11;
 
 void bind_gains(py::module_& module);
 void bind_digits(py::module_& module);
+void bind_random(py::module_& module);
 
 namespace {
 
@@ -33,4 +34,5 @@ PYBIND11_MODULE(_core, module) {
   bind_dispatch(module);
   bind_gains(module);
   bind_digits(module);
+  bind_random(module);
 }

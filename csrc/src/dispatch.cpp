@@ -5,49 +5,64 @@
 #include <string>
 
 #include "fracmoment/kernels.hpp"
+#include "fracmoment/random/kernels.hpp"
 
 namespace fracmoment {
 
 namespace generic {
 extern const Kernels kKernels;
-}
+extern const RandomKernels kRandomKernels;
+}  // namespace generic
 #if defined(__x86_64__)
 namespace avx2 {
 extern const Kernels kKernels;
-}
+extern const RandomKernels kRandomKernels;
+}  // namespace avx2
 namespace avx512 {
 extern const Kernels kKernels;
-}
+extern const RandomKernels kRandomKernels;
+}  // namespace avx512
 #endif
 
 namespace {
 
-const Kernels* find(const char* name) {
+struct InstructionSet {
+  const Kernels* kernels;
+  const RandomKernels* random;
+};
+#if defined(__x86_64__)
+constexpr InstructionSet kAvx2{&avx2::kKernels, &avx2::kRandomKernels};
+constexpr InstructionSet kAvx512{&avx512::kKernels, &avx512::kRandomKernels};
+#endif
+constexpr InstructionSet kGeneric{&generic::kKernels, &generic::kRandomKernels};
+
+const InstructionSet* find(const char* name) {
 #if defined(__x86_64__)
   const bool has_avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
   const bool has_avx512 = has_avx2 && __builtin_cpu_supports("avx512f") &&
                           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
   const bool best = std::strcmp(name, "best") == 0;
-  if ((best || std::strcmp(name, "avx512") == 0) && has_avx512) return &avx512::kKernels;
-  if ((best || std::strcmp(name, "avx2") == 0) && has_avx2) return &avx2::kKernels;
+  if ((best || std::strcmp(name, "avx512") == 0) && has_avx512) return &kAvx512;
+  if ((best || std::strcmp(name, "avx2") == 0) && has_avx2) return &kAvx2;
 #else
   const bool best = std::strcmp(name, "best") == 0;
 #endif
-  if (best || std::strcmp(name, "generic") == 0) return &generic::kKernels;
+  if (best || std::strcmp(name, "generic") == 0) return &kGeneric;
   return nullptr;
 }
 
-std::atomic<const Kernels*>& active() {
-  static std::atomic<const Kernels*> table{find("best")};
+std::atomic<const InstructionSet*>& active() {
+  static std::atomic<const InstructionSet*> table{find("best")};
   return table;
 }
 
 }  // namespace
 
-const Kernels& kernels() { return *active().load(std::memory_order_relaxed); }
+const Kernels& kernels() { return *active().load(std::memory_order_relaxed)->kernels; }
+const RandomKernels& random_kernels() { return *active().load(std::memory_order_relaxed)->random; }
 const char* active_isa() { return kernels().name; }
 void force_isa(const char* name) {
-  const Kernels* table = find(name);
+  const InstructionSet* table = find(name);
   if (table == nullptr)
     throw std::invalid_argument(std::string("instruction set ") + name + " is not available here");
   active().store(table, std::memory_order_relaxed);

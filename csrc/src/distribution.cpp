@@ -382,6 +382,24 @@ void Distribution::sf(const double* r, double* out, std::size_t n) const {
   rounded(probability(divided(r, n, law_.factor), true), out);
 }
 
+void Distribution::centred_tails(const double* x, double* log_p, double* density, std::size_t n,
+                                 bool upper) const {
+  std::vector<Real> scaled;
+  std::vector<double> r(n);
+  for (std::size_t i = 0; i < n; ++i) {
+    const double inside = std::min(std::max(x[i], -600.0), 600.0);
+    const Real value = exp(law_.precise_log_mean + Real(inside));
+    scaled.push_back(value / law_.factor);
+    r[i] = value.hi;
+  }
+  const std::vector<Real> p = probability(scaled, upper);
+  pdf(r.data(), density, n);
+  for (std::size_t i = 0; i < n; ++i) {
+    log_p[i] = p[i].hi > 0.0 ? log(p[i]).hi : -kInfinity;
+    density[i] *= r[i];
+  }
+}
+
 // A quantile that needs more steps back lies out of reach itself.
 constexpr int kMostRefused = 8;
 

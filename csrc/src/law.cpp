@@ -238,6 +238,10 @@ void GainLaw::ppf(const double* q, double* out, std::size_t n) const {
 void GainLaw::isf(const double* q, double* out, std::size_t n) const {
   impl_->distribution().quantile(q, out, n, true);
 }
+void GainLaw::centred_tails(const double* x, double* log_p, double* density, std::size_t n,
+                            bool upper) const {
+  impl_->distribution().centred_tails(x, log_p, density, n, upper);
+}
 double GainLaw::log_abs_third() const { return impl_->distribution().log_abs_third(); }
 
 double GainLaw::prob_zero() const {

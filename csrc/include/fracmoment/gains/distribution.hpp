@@ -28,6 +28,9 @@ class Distribution {
   // where the distribution function (or the survival function, if upper) is q
   void quantile(const double* q, double* out, std::size_t n, bool upper) const;
   double log_abs_third() const;
+  // log of the distribution (or survival) function of log R - E log R, and its density
+  void centred_tails(const double* x, double* log_p, double* density, std::size_t n,
+                     bool upper) const;
 
  private:
   // P(R <= r) or P(R > r) at r = factor * scaled

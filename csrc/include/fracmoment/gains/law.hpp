@@ -60,6 +60,10 @@ class GainLaw {
   void ppf(const double* q, double* out, std::size_t n) const;
   void isf(const double* q, double* out, std::size_t n) const;  // ppf(1 - q), for small q
 
+  // Of log R - E log R given R > 0: log of the distribution (or survival) function, and density.
+  void centred_tails(const double* x, double* log_p, double* density, std::size_t n,
+                     bool upper) const;
+
   double prob_zero() const;
   double prob_alive() const;
 

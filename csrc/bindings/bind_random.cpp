@@ -1,0 +1,123 @@
+// Random numbers and the engines of one number a layer or a unit.
+#include <pybind11/stl.h>
+
+#include <memory>
+#include <vector>
+
+#include "arrays.hpp"
+#include "fracmoment/random/gain_table.hpp"
+#include "fracmoment/random/kernels.hpp"
+
+namespace {
+
+namespace py = pybind11;
+using fracmoment::GainLaw;
+using fracmoment::Layer;
+using fracmoment::QuantileTable;
+using fracmoment::random_kernels;
+using fracmoment::Stream;
+using fracmoment::bindings::Array;
+using fracmoment::bindings::common_length;
+using fracmoment::bindings::length;
+
+// A new array of n numbers, written by fill(T*, n) without the interpreter lock.
+template <class T, class Fill>
+Array<T> filled(std::size_t n, Fill&& fill) {
+  Array<T> out(static_cast<py::ssize_t>(n));
+  T* target = out.mutable_data();
+  {
+    const py::gil_scoped_release unlocked;
+    fill(target, n);
+  }
+  return out;
+}
+
+template <class T, auto kernel>
+Array<T> row(std::uint64_t seed, std::uint32_t purpose, std::uint64_t replica, std::size_t n) {
+  return filled<T>(n, [&](T* out, std::size_t count) {
+    (random_kernels().*kernel)({seed, purpose}, replica, out, count);
+  });
+}
+
+Array<double> variates(const QuantileTable& table, std::uint64_t seed, std::uint32_t purpose,
+                       std::uint64_t replica, std::size_t n) {
+  return filled<double>(n, [&](double* out, std::size_t count) {
+    random_kernels().variates(table, {seed, purpose}, replica, out, count);
+  });
+}
+
+Array<double> quantiles(const QuantileTable& table, const Array<std::uint64_t>& bits) {
+  const std::uint64_t* in = bits.data();
+  return filled<double>(length(bits), [&](double* out, std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i) out[i] = table.at(in[i]);
+  });
+}
+
+Array<double> norm_chain(const std::vector<const QuantileTable*>& tables,
+                         const Array<std::int64_t>& layers, std::uint64_t seed, std::uint64_t first,
+                         std::size_t n) {
+  std::vector<const QuantileTable*> chain;
+  for (std::size_t i = 0; i < length(layers); ++i)
+    chain.push_back(tables.at(std::size_t(layers.data()[i])));
+  const Stream stream{seed, std::uint32_t(fracmoment::Purpose::norm_chain)};
+  return filled<double>(n, [&](double* out, std::size_t count) {
+    random_kernels().norm_chain(chain.data(), chain.size(), stream, first, out, count);
+  });
+}
+
+// The layers of a chain, column by column.
+std::vector<Layer> layers_of(const Array<std::int64_t>& fan_in, const Array<std::int64_t>& fan_out,
+                             const Array<double>& lower, const Array<double>& upper,
+                             const Array<double>& keep_prob, const Array<bool>& inverted,
+                             const Array<bool>& orthogonal) {
+  std::vector<Layer> layers;
+  const std::size_t n =
+      common_length(fan_in, fan_out, lower, upper, keep_prob, inverted, orthogonal);
+  for (std::size_t i = 0; i < n; ++i)
+    layers.push_back({fan_in.data()[i], fan_out.data()[i], lower.data()[i], upper.data()[i],
+                      keep_prob.data()[i], inverted.data()[i], orthogonal.data()[i]});
+  return layers;
+}
+
+Array<double> vector_chain(const Array<std::int64_t>& fan_in, const Array<std::int64_t>& fan_out,
+                           const Array<double>& lower, const Array<double>& upper,
+                           const Array<double>& keep_prob, const Array<bool>& inverted,
+                           const Array<bool>& orthogonal, std::uint64_t seed, std::uint64_t first,
+                           std::size_t n) {
+  const std::vector<Layer> layers =
+      layers_of(fan_in, fan_out, lower, upper, keep_prob, inverted, orthogonal);
+  const Stream stream{seed, std::uint32_t(fracmoment::Purpose::vector_chain)};
+  return filled<double>(n, [&](double* out, std::size_t count) {
+    random_kernels().vector_chain(layers.data(), layers.size(), stream, first, out, count);
+  });
+}
+
+std::unique_ptr<QuantileTable> gain_table(const GainLaw& law) {
+  const py::gil_scoped_release unlocked;
+  return std::make_unique<QuantileTable>(fracmoment::gain_table(law));
+}
+
+}  // namespace
+
+void bind_random(py::module_& module) {
+  using fracmoment::RandomKernels;
+  using py::arg;
+  module.attr("stream_format") = fracmoment::kStreamFormat;
+  const auto def_row = [&](const char* name, auto function) {
+    module.def(name, function, arg("seed"), arg("purpose"), arg("replica"), arg("n"));
+  };
+  def_row("random_bits", &row<std::uint64_t, &RandomKernels::bits>);
+  def_row("random_normals", &row<double, &RandomKernels::normals>);
+  def_row("random_float_normals", &row<float, &RandomKernels::float_normals>);
+  py::class_<QuantileTable>(module, "QuantileTable", fracmoment::bindings::ordinary_metaclass(),
+                            "The quantile function of log R - E log R as a table.")
+      .def(py::init(&gain_table), arg("law"))
+      .def("variates", &variates, arg("seed"), arg("purpose"), arg("replica"), arg("n"))
+      .def("quantiles", &quantiles, arg("bits"))
+      .def("hard_cells", &QuantileTable::hard_cells);
+  module.def("norm_chain", &norm_chain, arg("tables"), arg("layers"), arg("seed"), arg("first"),
+             arg("n"));
+  module.def("vector_chain", &vector_chain, arg("fan_in"), arg("fan_out"), arg("lower"),
+             arg("upper"), arg("keep_prob"), arg("inverted"), arg("orthogonal"), arg("seed"),
+             arg("first"), arg("n"));
+}

@@ -1,0 +1,32 @@
+// Addresses of random numbers. Stream format 1, promised in docs/random.md: the four 32-bit words
+// of the counter are the block within the layer; the layer; the low 32 bits of the replica; the
+// purpose (8 bits) above the high 24 bits of the replica. The key is the seed.
+#pragma once
+
+#include <cstdint>
+
+namespace fracmoment {
+
+constexpr int kStreamFormat = 1;
+
+// What numbers are for: engines with one seed never share a number.
+enum class Purpose : std::uint32_t {
+  bits = 0,
+  normal = 1,
+  gain = 2,
+  norm_chain = 3,
+  vector_chain = 4,
+  matrix_chain = 5,
+};
+
+struct Stream {
+  std::uint64_t seed = 0;
+  std::uint32_t purpose = 0;
+};
+
+// Kinds of numbers that one unit or weight needs beside its normal: parts of the blocks of a layer.
+constexpr std::uint32_t kSlopeBlocks = 1u << 30;  // random slopes
+constexpr std::uint32_t kMaskBlocks = 1u << 31;   // dropout
+constexpr std::uint32_t kBiasBlocks = 3u << 30;   // biases
+
+}  // namespace fracmoment

@@ -1,0 +1,106 @@
+// Compiled once per instruction set, with FRACMOMENT_ISA naming it.
+#include "fracmoment/random/kernels.hpp"
+
+#include <algorithm>
+
+#include "fracmoment/products/norm_chain.hpp"
+#include "fracmoment/products/vector_chain.hpp"
+
+namespace fracmoment {
+inline namespace FRACMOMENT_ISA {
+namespace {
+
+constexpr int W = kLanes;
+
+// Groups of eight blocks: eight first numbers, eight second numbers. `lanes_of` turns a block into
+// the pair of vectors; a last group that is not full is computed whole and cut.
+template <class T, class Pair>
+void fill_groups(const Stream& stream, std::uint64_t replica, T* out, std::size_t n, Pair&& pair) {
+  constexpr int vectors = std::max(kInterleave, 8 / W);  // drawn together: whole groups
+  constexpr std::size_t per_vector = sizeof(Vec) / sizeof(T);
+  constexpr std::size_t group = 16 * per_vector / W, batch = 2 * per_vector * vectors;
+  BlockLanes blocks(stream, replica, 0, 0);
+  T values[batch];
+  for (std::size_t start = 0; start < n; start += batch) {
+    Block random[vectors];
+    blocks.draw(random);
+    T* to = n - start >= batch ? out + start : values;
+    for (int i = 0; i < vectors; ++i) {
+      const auto numbers = pair(random[i]);
+      const std::size_t at =
+          std::size_t(i) * W / 8 * group + std::size_t(i) * W % 8 * per_vector / W;
+      std::memcpy(to + at, &numbers.first, sizeof(Vec));
+      std::memcpy(to + at + group / 2, &numbers.second, sizeof(Vec));
+    }
+    if (to == values) std::copy(values, values + (n - start), out + start);
+  }
+}
+
+struct BitsPair {
+  VecBits first, second;
+};
+
+void bits(const Stream& stream, std::uint64_t replica, std::uint64_t* out, std::size_t n) {
+  fill_groups(stream, replica, out, n,
+              [](const Block& b) { return BitsPair{first_bits(b), second_bits(b)}; });
+}
+
+void normals(const Stream& stream, std::uint64_t replica, double* out, std::size_t n) {
+  fill_groups(stream, replica, out, n,
+              [](const Block& b) { return normal_pair(first_bits(b), second_bits(b)); });
+}
+
+void float_normals(const Stream& stream, std::uint64_t replica, float* out, std::size_t n) {
+  fill_groups(stream, replica, out, n, [](const Block& b) {
+    return normal_pair((VecFBits)first_bits(b), (VecFBits)second_bits(b));
+  });
+}
+
+void variates(const QuantileTable& table, const Stream& stream, std::uint64_t replica, double* out,
+              std::size_t n) {
+  const TableLanes lanes(table);
+  fill_groups(stream, replica, out, n, [&](const Block& b) {
+    return NormalPair<Vec>{variates(table, lanes, first_bits(b)),
+                           variates(table, lanes, second_bits(b))};
+  });
+}
+
+// n replicas in groups of lanes, several groups together while there are enough; sums writes their
+// results.
+template <class Sums>
+void each_group(const Stream& stream, std::uint64_t first, double* out, std::size_t n,
+                Sums&& sums) {
+  std::size_t done = 0;
+  const auto run = [&](auto count) {
+    constexpr int groups = decltype(count)::value;
+    const ReplicaLanes<groups> replicas(stream, first + done);
+    Vec sum[groups];
+    sums(replicas, sum);
+    for (int i = 0; i < groups; ++i)
+      for (int j = 0; j < W && done < n; ++j) out[done++] = sum[i][j];
+  };
+  while (n - done > std::size_t(W * (kInterleave - 1)))
+    run(std::integral_constant<int, kInterleave>{});
+  while (done < n) run(std::integral_constant<int, 1>{});
+}
+
+void norm_chain(const QuantileTable* const* layers, std::size_t depth, const Stream& stream,
+                std::uint64_t first, double* out, std::size_t n) {
+  each_group(stream, first, out, n,
+             [&](const auto& replicas, auto& sum) { norm_sums(layers, depth, replicas, sum); });
+}
+
+void vector_chain(const Layer* layers, std::size_t depth, const Stream& stream, std::uint64_t first,
+                  double* out, std::size_t n) {
+  each_group(stream, first, out, n,
+             [&](const auto& replicas, auto& sum) { vector_sums(layers, depth, replicas, sum); });
+}
+
+}  // namespace
+
+extern const RandomKernels kRandomKernels;
+const RandomKernels kRandomKernels = {bits,     normals,    float_normals,
+                                      variates, norm_chain, vector_chain};
+
+}  // namespace FRACMOMENT_ISA
+}  // namespace fracmoment
