@@ -23,7 +23,13 @@ from fracmoment.gains import Gain
 from fracmoment.limits import DepthLimit, depth_limit, drift, log_variance, prob_dead
 from fracmoment.ratios import beta_moment, chi_moment, chi_ratio_moment, f_moment
 from fracmoment.scales import init_scale
-from fracmoment.simulation import simulate_log_norms
+from fracmoment.simulation import (
+    CheckpointError,
+    Interrupted,
+    LogNormSummary,
+    simulate_log_norms,
+    summarize_log_norms,
+)
 from fracmoment.tails import tail_index
 
 if TYPE_CHECKING:
@@ -31,11 +37,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Activation",
+    "CheckpointError",
     "ConvergenceError",
     "DepthLimit",
     "Gain",
+    "Interrupted",
     "LeakyReLU",
     "Linear",
+    "LogNormSummary",
     "RandomizedLeakyReLU",
     "ReLU",
     "__version__",
@@ -55,6 +64,7 @@ __all__ = [
     "scale_squared",
     "scale_squared_remainder",
     "simulate_log_norms",
+    "summarize_log_norms",
     "tail_index",
     "unit_moments",
 ]

@@ -173,3 +173,6 @@ def vector_chain(
     first: int,
     n: int,
 ) -> FloatArray: ...
+def summarize(
+    y: FloatArray, center: float, scale: float, orders: list[float], log_moments: list[float]
+) -> tuple[IntArray, IntArray, int, float, float]: ...

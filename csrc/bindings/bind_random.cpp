@@ -1,10 +1,12 @@
 // Random numbers and the engines of one number a layer or a unit.
 #include <pybind11/stl.h>
 
+#include <algorithm>
 #include <memory>
 #include <vector>
 
 #include "arrays.hpp"
+#include "fracmoment/products/summary.hpp"
 #include "fracmoment/random/gain_table.hpp"
 #include "fracmoment/random/kernels.hpp"
 
@@ -97,6 +99,27 @@ std::unique_ptr<QuantileTable> gain_table(const GainLaw& law) {
   return std::make_unique<QuantileTable>(fracmoment::gain_table(law));
 }
 
+// Digits of the exact sums, one row each; counts of the bins; number of dead; least and most.
+py::tuple summarize(const Array<double>& y, double center, double scale,
+                    const std::vector<double>& orders, const std::vector<double>& log_moments) {
+  using fracmoment::ExactSum;
+  const fracmoment::SummaryPlan plan{center, scale, orders, log_moments};
+  const double* in = y.data();
+  const std::size_t n = length(y);
+  const fracmoment::Summary summary = [&] {
+    const py::gil_scoped_release unlocked;
+    return fracmoment::summarize(plan, in, n);
+  }();
+  Array<std::int64_t> sums(
+      {static_cast<py::ssize_t>(summary.sums.size()), py::ssize_t(ExactSum::kDigits)});
+  std::int64_t* digits = sums.mutable_data();
+  for (const ExactSum& sum : summary.sums)
+    digits = std::copy(sum.digits(), sum.digits() + ExactSum::kDigits, digits);
+  Array<std::int64_t> counts(static_cast<py::ssize_t>(summary.counts.size()));
+  std::copy(summary.counts.begin(), summary.counts.end(), counts.mutable_data());
+  return py::make_tuple(sums, counts, summary.dead, summary.least, summary.most);
+}
+
 }  // namespace
 
 void bind_random(py::module_& module) {
@@ -120,4 +143,6 @@ void bind_random(py::module_& module) {
   module.def("vector_chain", &vector_chain, arg("fan_in"), arg("fan_out"), arg("lower"),
              arg("upper"), arg("keep_prob"), arg("inverted"), arg("orthogonal"), arg("seed"),
              arg("first"), arg("n"));
+  module.def("summarize", &summarize, arg("y"), arg("center"), arg("scale"), arg("orders"),
+             arg("log_moments"));
 }

@@ -1,5 +1,15 @@
 """Monte Carlo of random networks and matrix products, exact in law and reproducible to the bit."""
 
-from fracmoment.simulation.chains import simulate_log_norms
+from fracmoment.simulation.checkpoints import CheckpointError
+from fracmoment.simulation.log_norms import simulate_log_norms, summarize_log_norms
+from fracmoment.simulation.runs import Interrupted
+from fracmoment.simulation.summaries import Estimate, LogNormSummary
 
-__all__ = ["simulate_log_norms"]
+__all__ = [
+    "CheckpointError",
+    "Estimate",
+    "Interrupted",
+    "LogNormSummary",
+    "simulate_log_norms",
+    "summarize_log_norms",
+]

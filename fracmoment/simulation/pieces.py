@@ -1,17 +1,24 @@
-"""Work on ranges of replicas, shared between threads: results never depend on how."""
+"""Work on ranges of replicas, shared between threads or processes: results never depend on how."""
 
 from __future__ import annotations
 
 import os
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from fracmoment import _validation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from concurrent.futures import Executor
+
+    Work = Callable[[int, int], Any]
+    Stop = Callable[[], bool]
 
 _MOST_THREADS = 4096
+_SECONDS_BETWEEN_LOOKS = 0.2
 
 
 def thread_count(threads: Any) -> int:
@@ -29,36 +36,54 @@ def _ranges(first: int, count: int, size: int) -> Iterator[tuple[int, int]]:
         yield start, min(size, first + count - start)
 
 
+def never() -> bool:
+    """Return False: nobody asks to stop."""
+    return False
+
+
 def each_piece(
-    work: Callable[[int, int], Any],
-    first: int,
-    count: int,
-    size: int,
-    threads: int,
+    work: Work, first: int, count: int, size: int, threads: int, stop: Stop = never
 ) -> Iterator[tuple[int, Any]]:
     """Yield (start, work(start, count)) for the pieces of a range, in order.
 
-    Not more pieces are under way than keep the threads busy, so that an interrupt is answered
-    after one piece and memory stays small.
+    Not more pieces are under way than keep the threads busy, so that memory stays small and a
+    request to stop is answered after one piece.
     """
-    pieces = _ranges(first, count, size)
     if threads == 1:
-        for start, length in pieces:
+        for start, length in _ranges(first, count, size):
+            if stop():
+                return
             yield start, work(start, length)
         return
     with ThreadPoolExecutor(threads) as pool:
-        under_way: dict[int, Future[Any]] = {}
-        expected = first
-        try:
-            for start, length in pieces:
-                under_way[start] = pool.submit(work, start, length)
-                while len(under_way) >= 2 * threads:
-                    wait([under_way[expected]], return_when=FIRST_COMPLETED)
-                    yield expected, under_way.pop(expected).result()
-                    expected += size
-            while expected in under_way:
-                yield expected, under_way.pop(expected).result()
-                expected += size
-        finally:
-            for future in under_way.values():
-                future.cancel()
+        yield from each_submitted(pool, work, first, count, size, 2 * threads, stop)
+
+
+def each_submitted(
+    executor: Executor,
+    work: Work,
+    first: int,
+    count: int,
+    size: int,
+    window: int,
+    stop: Stop = never,
+) -> Iterator[tuple[int, Any]]:
+    """Do the same on an executor, with at most ``window`` pieces under way."""
+    pieces = _ranges(first, count, size)
+    under_way: deque[tuple[int, Future[Any]]] = deque()
+    try:
+        while True:
+            for start, length in islice(pieces, window - len(under_way)):
+                under_way.append((start, executor.submit(work, start, length)))
+            if not under_way:
+                return
+            start, future = under_way[0]
+            while not future.done():
+                if stop():
+                    return
+                wait([future], timeout=_SECONDS_BETWEEN_LOOKS)
+            under_way.popleft()
+            yield start, future.result()
+    finally:
+        for _, future in under_way:
+            future.cancel()

@@ -1,0 +1,279 @@
+"""Log-norms at the output of random networks: samples, and summaries of any number of them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fracmoment import _layers, _validation
+from fracmoment.simulation.chains import METHODS, Chain
+from fracmoment.simulation.checkpoints import Checkpoint
+from fracmoment.simulation.runs import Interrupted, execute
+from fracmoment.simulation.streams import seed_of, stream_format
+from fracmoment.simulation.summaries import LogNormSummary, SummaryPlan
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from fracmoment._typing import FloatArray
+
+_MOST_SAMPLES = 2**56  # replicas that an address can hold
+
+
+@dataclass(frozen=True)
+class _Samples:
+    """Log-norms of the replicas of a chain; a run."""
+
+    chain: Chain
+    method: str
+    seed: int
+
+    def work(self, first: int, count: int) -> Any:
+        return self.chain.log_norms(self.method, self.seed, first, count)
+
+    def piece(self) -> int:
+        return self.chain.piece(self.method)
+
+    def description(self) -> Mapping[str, Any]:
+        return {
+            "result": "samples",
+            "laws": [[repr(value) for value in law] for law in self.chain.laws],
+            "layers": self.chain.layers,
+            "log_sigma": self.chain.log_sigma.hex(),
+            "method": self.method,
+            "seed": self.seed,
+            "stream_format": stream_format,
+        }
+
+
+@dataclass(frozen=True)
+class _Summaries(_Samples):
+    """The same, summed up piece by piece."""
+
+    plan: SummaryPlan
+
+    def work(self, first: int, count: int) -> Any:
+        return LogNormSummary.of(self.plan, super().work(first, count))
+
+    def description(self) -> Mapping[str, Any]:
+        orders = [order.hex() for order in self.plan.orders]
+        return {**super().description(), "result": "summary", "orders": orders}
+
+
+class _Stored:
+    """All samples, in their places."""
+
+    def __init__(self, count: int) -> None:
+        self.values = np.empty(count)
+        self.done = 0
+
+    def add(self, start: int, part: Any) -> None:
+        self.done = start + part.size
+        self.values[start : self.done] = part
+
+    def state(self) -> bytes:
+        return self.values[: self.done].astype("<f8").tobytes()
+
+    def restore(self, state: bytes) -> None:
+        self.add(0, np.frombuffer(state, dtype="<f8"))
+
+
+def _seed(rng: Any, checkpoint: Any) -> int:
+    """Return the seed of ``rng``; without one, that of a checkpoint which is there already."""
+    if rng is None and checkpoint is not None:
+        found = Checkpoint.seed_in(checkpoint)
+        if found is not None:
+            return found
+    return seed_of(rng)
+
+
+def _chain(gain: Any, sigma: Any, depth: Any, method: Any) -> tuple[_layers.Layers, Chain]:
+    network = _layers.of(gain, sigma, depth)
+    chain = Chain.of(network)
+    _validation.choice("method", method, METHODS)
+    if method != "norm":
+        chain.require_explicit(method)
+    return network, chain
+
+
+def simulate_log_norms(
+    gain: Any,
+    sigma: Any,
+    depth: Any,
+    n_samples: Any,
+    *,
+    rng: Any = None,
+    method: str = "norm",
+    threads: Any = None,
+    executor: Any = None,
+    progress: Any = None,
+    checkpoint: Any = None,
+) -> FloatArray:
+    """Draw the logarithm of the norm at the output of random networks, exact in law.
+
+    Parameters
+    ----------
+    gain : Gain or sequence of Gain
+        Gain law of every layer, or one for each.
+    sigma : float or sequence of float
+        Scale of the weights of every layer, or one for each, > 0.
+    depth : int or None
+        Number of layers; None takes it from the sequences.
+    n_samples : int
+        Number of independent networks, >= 0.
+    rng : None, int, SeedSequence, BitGenerator or Generator, optional
+        Source of the 64-bit seed. Sample i is a function of the seed and i alone.
+    method : {"norm", "vector"}, optional
+        What is drawn: one gain a layer by numerical inversion, at a cost that does not depend on
+        the width; or one normal number a unit.
+    threads : int, optional
+        Number of threads, every core by default. The result does not depend on it.
+    executor : concurrent.futures.Executor, optional
+        Computes the pieces instead of threads: a process pool, or the executor of Dask
+        (``Client.get_executor()``), mpi4py or Ray. The result does not depend on it.
+    progress : bool or callable, optional
+        True shows a bar with the time left on stderr; a callable gets (done, total).
+    checkpoint : path, optional
+        File that keeps what is done, replaced every ten seconds and at the end. A call with the
+        same arguments goes on where it stopped, to the same bits; with ``rng=None`` it takes the
+        seed of the file.
+
+    Returns
+    -------
+    ndarray of float, shape (n_samples,)
+        log(|x_depth|/|x_0|), -inf where the signal died.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For arguments outside these ranges.
+    Interrupted
+        On Ctrl-C (a KeyboardInterrupt); its ``partial`` holds the first samples.
+    CheckpointError
+        If the file is damaged or belongs to another run.
+
+    Notes
+    -----
+    Gains drawn by inversion (method "norm") are the quantiles of 64-bit uniform numbers, relative
+    error of the tail probability below 1e-11; the smallest and the largest of the 2^64 values are
+    those of probability 2^-65 in either tail. The first call for a law builds its table, in about
+    a tenth of a second.
+
+    Examples
+    --------
+    >>> import fracmoment as fm
+    >>> gain = fm.Gain("relu", 64)
+    >>> y = simulate_log_norms(gain, gain.scale(1.0), 100, 10_000, rng=1)
+    >>> y.shape, bool(abs(np.exp(y).mean() - 1.0) < 0.1)  # the mean of the norm is preserved
+    ((10000,), True)
+    """
+    _, chain = _chain(gain, sigma, depth, method)
+    count = _validation.integer("n_samples", n_samples, 0, _MOST_SAMPLES)
+    run = _Samples(chain, method, _seed(rng, checkpoint))
+    if executor is None:
+        chain.prepare(method)
+    stored = _Stored(count)
+    done = execute(
+        run,
+        count,
+        stored,
+        threads=threads,
+        executor=executor,
+        progress=progress,
+        checkpoint=checkpoint,
+    )
+    if done < count:
+        raise Interrupted(stored.values[:done].copy(), done)
+    return stored.values
+
+
+def summarize_log_norms(
+    gain: Any,
+    sigma: Any,
+    depth: Any,
+    n_samples: Any,
+    *,
+    orders: Any = (),
+    rng: Any = None,
+    method: str = "norm",
+    threads: Any = None,
+    executor: Any = None,
+    progress: Any = None,
+    checkpoint: Any = None,
+) -> LogNormSummary:
+    """Simulate as `simulate_log_norms` does, and keep a summary instead of the samples.
+
+    Memory does not grow with the number of samples. The summary is the same to the bit for any
+    threads, executor, or interruption.
+
+    Parameters
+    ----------
+    gain, sigma, depth, n_samples
+        As for `simulate_log_norms`.
+    orders : sequence of float, optional
+        Orders s of the moments E (|x_k|/|x_0|)^s to estimate, in the domain of every layer.
+    rng, method, threads, executor, progress, checkpoint
+        As for `simulate_log_norms`.
+
+    Returns
+    -------
+    LogNormSummary
+        Mean, variance, higher moments, quantiles and histogram of the log-norm, the fraction of
+        dead signals and the moments asked for, with standard errors.
+
+    Raises
+    ------
+    ValueError, TypeError, Interrupted, CheckpointError
+        As for `simulate_log_norms`.
+
+    Examples
+    --------
+    >>> import fracmoment as fm
+    >>> gain = fm.Gain("relu", 64)
+    >>> summary = summarize_log_norms(gain, gain.scale(2), 100, 100_000, rng=3, orders=[2.0])
+    >>> summary.mean.value < 0 < summary.quantile(0.99)  # outputs shrink though E|x|^2 does not
+    True
+    """
+    network, chain = _chain(gain, sigma, depth, method)
+    count = _validation.integer("n_samples", n_samples, 0, _MOST_SAMPLES)
+    plan = _summary_plan(network, orders)
+    run = _Summaries(chain, method, _seed(rng, checkpoint), plan)
+    if executor is None:
+        chain.prepare(method)
+    summary = LogNormSummary(plan)
+    done = execute(
+        run,
+        count,
+        summary,
+        threads=threads,
+        executor=executor,
+        progress=progress,
+        checkpoint=checkpoint,
+    )
+    if done < count:
+        raise Interrupted(summary, done)
+    return summary
+
+
+def _summary_plan(network: _layers.Layers, orders: Any) -> SummaryPlan:
+    values = np.atleast_1d(np.asarray(_validation.floats("orders", orders), dtype=np.float64))
+    if values.ndim != 1:
+        message = f"orders must be a sequence of numbers, got shape {values.shape}"
+        raise ValueError(message)
+    _validation.require("orders", values, values != 0.0, "different from 0")
+    repeats = network.depth if network.alike else 1
+    log_moments = [
+        -order
+        * repeats
+        * math.fsum(
+            math.log(gain.scale(order, given_alive=True)) - math.log(sigma)
+            for gain, sigma in network.pairs()
+        )
+        for order in values.tolist()
+    ]
+    mean = repeats * math.fsum(math.log(s) + g.log_mean() for g, s in network.pairs())
+    variance = repeats * math.fsum(g.log_var() for g, _ in network.pairs())
+    return SummaryPlan(mean, math.sqrt(variance) or 1.0, tuple(values.tolist()), tuple(log_moments))
