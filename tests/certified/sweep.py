@@ -3,15 +3,23 @@
 The double route must lie within 1 ulp of the exact value, and the digits route within its digits,
 both decided by enclosures: a value is convicted only if every number of the enclosure is too far
 away. ``--references`` looks for reference values outside their enclosures instead.
+
+With ``--state FILE`` what is done is kept in a file, and a run that was stopped goes on from there:
+every point is drawn from the seed, whether or not those before it were judged in the same run.
 """
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
+import json
 import math
+import os
 import sys
+import time
+from collections.abc import Callable
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import mpmath
@@ -84,17 +92,76 @@ def judge(point: Point, quantity: str) -> list[str]:
     return found
 
 
-def sweep(law: str, count: int, seed: int = SEED) -> list[str]:
-    """Convictions at random points of one law."""
+@dataclasses.dataclass
+class Progress:
+    """What is known about one law so far."""
+
+    done: int = 0
+    convicted: list[str] = dataclasses.field(default_factory=list)
+
+
+def judge_all(point: Point, quantity: str) -> list[str]:
+    """The convictions at a point as text, or why it could not be judged."""
+    try:
+        return [f"{route} {quantity} {point}" for route in judge(point, quantity)]
+    except ArithmeticError as error:
+        return [f"{quantity} {point}: {type(error).__name__}: {error}"]
+
+
+def sweep(
+    law: str,
+    count: int,
+    seed: int = SEED,
+    progress: Progress | None = None,
+    report: Callable[[Progress], None] = lambda _: None,
+) -> list[str]:
+    """Convictions at random points of one law; those that ``progress`` has done are skipped."""
     rng = np.random.default_rng([seed, LAWS.index(law)])
-    convicted = []
+    progress = progress or Progress()
     for index in range(count):
         point, quantity = inside(draw(law, rng)), QUANTITIES[index % len(QUANTITIES)]
+        if index >= progress.done:
+            progress.convicted += judge_all(point, quantity)
+            progress.done += 1
+            report(progress)
+    return progress.convicted
+
+
+class State:
+    """The progress of every law in a file, which is replaced as a whole."""
+
+    SECONDS = 10.0
+
+    def __init__(self, path: Path | None, seed: int) -> None:
+        self.path, self.seed, self.saved = path, seed, time.monotonic()
+        self.laws: dict[str, Progress] = {}
+        if path is not None and path.exists():
+            data = json.loads(path.read_text())
+            if data["seed"] != seed:
+                message = f"{path} is of the seed {data['seed']}, not {seed}"
+                raise ValueError(message)
+            self.laws = {law: Progress(**fields) for law, fields in data["laws"].items()}
+
+    def save(self) -> None:
+        if self.path is not None:
+            laws = {law: dataclasses.asdict(progress) for law, progress in self.laws.items()}
+            new = self.path.with_suffix(".new")
+            new.write_text(json.dumps({"seed": self.seed, "laws": laws}, indent=1))
+            os.replace(new, self.path)
+        self.saved = time.monotonic()
+
+    def sweep(self, law: str, count: int) -> list[str]:
+        """The sweep of one law, with what is done saved every few seconds and at the end."""
+
+        def report(_: Progress) -> None:
+            if time.monotonic() - self.saved > self.SECONDS:
+                self.save()
+
+        progress = self.laws.setdefault(law, Progress())
         try:
-            convicted += [f"{route} {quantity} {point}" for route in judge(point, quantity)]
-        except CertificationError as error:
-            convicted.append(f"{quantity} {point}: {error}")
-    return convicted
+            return sweep(law, count, self.seed, progress, report)
+        finally:
+            self.save()
 
 
 def check_references(law: str, count: int, seed: int = SEED) -> list[str]:
@@ -116,11 +183,15 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--law", action="append", help="only this law")
     parser.add_argument("--references", action="store_true", help="the reference tables instead")
+    parser.add_argument("--state", type=Path, help="file of what is done, to go on from")
     options = parser.parse_args()
-    known, run = (tables.LAWS, check_references) if options.references else (LAWS, sweep)
+    state = State(options.state, options.seed)
     failures = 0
-    for law in options.law or known:
-        found = run(law, options.points, options.seed)
+    for law in options.law or (tables.LAWS if options.references else LAWS):
+        if options.references:
+            found = check_references(law, options.points, options.seed)
+        else:
+            found = state.sweep(law, options.points)
         failures += len(found)
         print(f"{law:<20}{options.points:>8} points{len(found):>6} convicted", flush=True)
         for line in found:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import fracmoment as fm
 from fracmoment import _core, certified
 from tests.accuracy.sampling import LAWS, Point
 from tests.certified.sweep import (
+    State,
     check_references,
     convicts_digits,
     convicts_double,
@@ -26,6 +28,34 @@ POINT = Point(0.25, 0.25, 48, order=0.75)
 @pytest.mark.parametrize("law", [law for law in LAWS if law not in ("randomized", "dropout")])
 def test_the_core_is_certified_at_a_few_points(law: str) -> None:
     assert sweep(law, 8) == []
+
+
+def test_a_sweep_goes_on_where_it_was_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = 7
+
+    def judge(point: Point, quantity: str) -> list[str]:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise KeyboardInterrupt
+        if point.width < 100:
+            raise certified.CertificationError("blocked")
+        return ["double"] if point.order < 1 else []
+
+    monkeypatch.setattr("tests.certified.sweep.judge", judge)
+    path = tmp_path / "state.json"
+    with pytest.raises(KeyboardInterrupt):
+        State(path, 1).sweep("leaky", 20)
+    assert State(path, 1).laws["leaky"].done == 7
+    left = 13
+    resumed = State(path, 1).sweep("leaky", 20)
+    left = 20
+    assert resumed == State(None, 1).sweep("leaky", 20)
+    assert 1 < len(resumed) < 20
+    with pytest.raises(ValueError, match="seed"):
+        State(path, 2)
 
 
 @pytest.mark.slow
