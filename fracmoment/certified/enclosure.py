@@ -162,9 +162,12 @@ class Enclosure:
         return bool(_exact(self._lower) <= exact <= _exact(self._upper))
 
     def __float__(self) -> float:
-        """Return the double nearest to the middle."""
+        """Return the double nearest to the middle, infinite beyond the largest one."""
         middle = self.mid
-        return float(middle) if mpmath.isinf(middle) else float(_exact(middle))
+        try:
+            return float(middle) if mpmath.isinf(middle) else float(_exact(middle))
+        except OverflowError:
+            return math.inf if middle > 0 else -math.inf
 
     def __str__(self) -> str:
         """Return the decimal digits that are proved, or the bounds if there are none."""

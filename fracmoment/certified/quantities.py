@@ -447,6 +447,7 @@ def _order(
 
 def _enclose(function: Callable[[], Any], law: Law, digits: int, what: str) -> Enclosure:
     """Return an enclosure of a quantity of a law, with the digits asked for."""
-    lost = 2 * law.width.bit_length()
+    # Powers of the width, and sums over as many nodes as the square of the digits.
+    lost = 2 * law.width.bit_length() + 4 * (digits // 64).bit_length()
     ball = certify(function, digits, f"{what} at width {law.width}", guard=lost)
     return Enclosure.of_ball(ball)

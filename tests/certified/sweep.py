@@ -14,7 +14,6 @@ import argparse
 import dataclasses
 import json
 import math
-import os
 import sys
 import time
 from collections.abc import Callable
@@ -26,7 +25,7 @@ import mpmath
 import numpy as np
 
 from fracmoment import certified
-from fracmoment.certified import CertificationError, Enclosure
+from fracmoment.certified import Enclosure
 from tests.accuracy.sampling import LAWS, SEED, Point, draw
 from tests.certified import references
 from tests.reference import tables
@@ -147,7 +146,7 @@ class State:
             laws = {law: dataclasses.asdict(progress) for law, progress in self.laws.items()}
             new = self.path.with_suffix(".new")
             new.write_text(json.dumps({"seed": self.seed, "laws": laws}, indent=1))
-            os.replace(new, self.path)
+            new.replace(self.path)
         self.saved = time.monotonic()
 
     def sweep(self, law: str, count: int) -> list[str]:

@@ -8,12 +8,18 @@ from typing import Any
 
 import mpmath
 import pytest
+from flint import arb_series
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fracmoment as fm
 from fracmoment import certified
-from fracmoment.certified import CertificationError, Enclosure, Interval
+from fracmoment.certified import CertificationError, Enclosure, Interval, laws
+from fracmoment.certified.laws import Law
+from fracmoment.certified.laws.contour import contour_moment
+from fracmoment.certified.laws.laplace import ratio_moment
+from fracmoment.certified.laws.mixture import chi_moment
+from fracmoment.certified.precision import working_precision
 from tests.certified.references import contains, enclose
 from tests.reference.tables import rows
 
@@ -156,6 +162,25 @@ def test_more_digits_narrow_the_same_value(activation: str) -> None:
             assert overlap(now, before)
             assert now.radius < before.radius
         before = now
+
+
+@pytest.mark.parametrize(
+    ("law", "orders"),
+    [
+        (Law.make(16, Fraction(1, 8), Fraction(1, 3)), ("-1.1", "-2", "-3")),
+        (Law.make(16, Fraction(-1, 4), Fraction(1, 3)), ("-1.5", "-2.0000001", "-5.9")),
+        (Law.make(200, Fraction(9), Fraction(9)), ("-1.001", "-7", "-8")),
+        (Law.make(10**6, Fraction(1, 100), Fraction(1, 100)), ("-1.5", "-12")),
+    ],
+)
+def test_the_two_integrals_of_negative_orders_agree(law: Law, orders: tuple[str, ...]) -> None:
+    with working_precision(180):
+        for order in orders:
+            p = arb_series([(laws.ball(Fraction(order)) / 2).mid()], prec=1)
+            contour = contour_moment(law, p)[0]
+            laplace = ratio_moment(law, p)[0] * chi_moment(law.width, p)[0]
+            assert contour.overlaps(laplace)
+            assert min(contour.rel_accuracy_bits(), laplace.rel_accuracy_bits()) > 100
 
 
 def test_a_thousand_digits() -> None:

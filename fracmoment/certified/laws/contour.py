@@ -7,11 +7,12 @@ singularities of ``E exp(z Y)``, and leaves the negative axis on its left,
     V(z) = E[exp(z X); at least two live units]
          = (dead + l)^d - dead^d - d dead^(d-1) l,    l = E[exp(z Y); live].
 
-One live unit is added in closed form. The contour is the hyperbola ``z(w) = A - B sin(phi - i w)``
-through the saddle point ``c = A - B sin(phi)``. By symmetry the integral is the imaginary part of
-the upper half over pi, and the trapezoidal rule in w gives it: its error is bounded by the size of
-the integrand on the neighbouring hyperbolas, which are those of other angles phi, and by a tail.
-docs/algorithms/certified.md, lemma 2, has both bounds.
+One live unit is added in closed form. Without an atom this holds for all p > -d/2; what the poles
+of the gamma function ask for is in `_Subtracted`. The contour is the hyperbola
+``z(w) = A - B sin(phi - i w)`` through the saddle point ``c = A - B sin(phi)``. By symmetry the
+integral is the imaginary part of the upper half over pi, and the trapezoidal rule in w gives it:
+its error is bounded by the size of the integrand on the neighbouring hyperbolas, which are those of
+other angles phi, and by a tail. docs/algorithms/certified.md, lemma 2, has both bounds.
 """
 
 from __future__ import annotations
@@ -26,10 +27,10 @@ from flint import acb, arb, arb_series, ctx
 from fracmoment.certified.laws import unit
 from fracmoment.certified.laws.law import Law, ball
 from fracmoment.certified.laws.saddle import Saddle, moment_saddle
-from fracmoment.certified.laws.series import compose
+from fracmoment.certified.laws.series import compose, exponent
 from fracmoment.certified.precision import working_precision
 
-__all__ = ["contour_moment"]
+__all__ = ["contour_moment", "serves"]
 
 # The angle phi of the contour, and how far those of the hyperbolas of the strip are from it. Binary
 # fractions: the strip is cut into pieces at these angles, exactly.
@@ -37,17 +38,25 @@ _ANGLE, _STRIP = 0.6875, 0.59375
 _ANGLES = tuple(_ANGLE + _STRIP * (j - 4) / 4 for j in range(9))
 # Up to this width the atom is taken off without cancellation.
 _HORNER = 24
-# Bounds need no digits.
+# Bounds need no digits; nodes are products of an integer and a step of so many bits.
 _BOUND_BITS = 64
+_NODE_BITS = 96
+# Lowest p for `_Subtracted`, which loses about as many bits, above so many bits of precision.
+_DEEPEST, _PRECISE = 16, 400
 
 
 def contour_moment(law: Law, p: arb_series) -> arb_series:
-    """Return ``E[X^p; X > 0]`` for p > -1/2, as a series of the length of p."""
+    """Return ``E[X^p; X > 0]`` for p > -1/2, as a series of the length of p.
+
+    Without an atom also for an exact p between -d/2 and -1/2, as a series of length 1.
+    """
     d = law.width
     one_unit = ball(law.dead) ** (d - 1) * d if d > 1 else arb(1)
     total = _single(law, p) * one_unit
     if d == 1:
         return total
+    if not p[0] > -0.5 and not law.has_atom:
+        return arb_series([_subtracted(law, p[0])], prec=1)
     return total + _several(law, p)
 
 
@@ -116,23 +125,34 @@ class _Contour:
             values.append(value)
         return values
 
+    @property
+    def growth(self) -> arb:
+        """The exponent q for which the integrand is at most ``|V (z/c)^q z'|`` and logarithms."""
+        return -self.p - 1
+
+    def weight(self, least: arb, most: arb) -> arb:
+        """Return a bound of the integrand over ``|V z'|`` where ``least <= |z/c| <= most``."""
+        return (least if self.growth < 0 else most) ** self.growth
+
     def beyond(self, each: arb, angle: float, end: arb, index: int) -> arb:
         """Return a bound of ``int |integrand| dw`` from ``end`` on, for angles up to ``angle``.
 
-        ``each`` is a bound of ``|E exp(z Y)|`` there.
+        ``each`` is a bound of ``|E exp(z Y)|`` there. Of the units k are used for the decay.
         """
-        law, d, cos = self.law, self.law.width, arb(angle).cos()
+        law, d, cos, growth = self.law, self.law.width, arb(angle).cos(), self.growth
         theta = arb("0.75") if law.vanishing else arb(1)
+        k = 2 if law.has_atom else min(d, max(2, math.ceil(4 + 3 * float(growth.upper()))))
         y = self.size * cos * end.sinh()
         farthest = (self.focus + y / (end.tanh() * cos)) / self.centre
         reach = arb.max(farthest.log(), (self.centre / y).log()) + arb.pi()
-        decay = theta + self.p - index / reach
+        decay = theta * k / 2 - growth - 1 - index / reach
         if not decay > 0:
             return arb.pos_inf()
         size = unit.inverse_moment(law, theta) * arb(2) ** ((1 - theta) / 4)
-        pair = each ** (d - 2) * size**2 * (d * (d - 1) // 2)
-        weight = (y / self.centre) ** (-self.p - 1) * y ** (1 - theta)
-        return pair * weight * reach**index / (cos * decay)
+        units = each ** (d - k) * size**k * (math.comb(d, 2) if law.has_atom else 1)
+        base = y / self.centre if growth < 0 else farthest
+        weight = base**growth * y ** (1 - theta * k / 2)
+        return units * weight * reach**index / (cos * decay)
 
     def tail(self, end: arb, index: int) -> arb:
         """Return a bound of the integral on the contour beyond ``end``."""
@@ -154,7 +174,7 @@ class _Contour:
         most = (self.focus + self.size * right.cosh()) / self.centre
         values = self.several(acb(nearest.upper())).real
         log = arb.max(abs(least.log()), abs(most.log())) + arb.pi()
-        return values * least ** (-self.p - 1) * self.size * right.cosh(), log
+        return values * self.weight(least, most) * self.size * right.cosh(), log
 
     def strip(self, count: int) -> list[arb]:
         """Return bounds of ``int_0^inf |integrand| dw`` on every hyperbola of the strip."""
@@ -184,6 +204,66 @@ class _Contour:
             return [arb.pos_inf()] * count
         each = ball(self.law.dead) + unit.live(self.law, acb(real.upper()), False).real
         return [self.beyond(each, _ANGLES[-1], end, j) for j in range(count)]
+
+
+class _Subtracted(_Contour):
+    """The contour for p < -1/2 of laws without an atom.
+
+    With n the integer nearest to -p, the integral of ``V(z) z^(n-1)`` is 0. It is taken off, since
+    the gamma function has a pole at p = -n: ``(z/c)^(n-1) ((z/c)^-e - 1)/e`` replaces
+    ``(z/c)^(-p-1)`` for ``e = p + n``. There is one integrand.
+    """
+
+    @property
+    def pole(self) -> int:
+        """The integer n."""
+        return round(-float(self.p.mid()))
+
+    @property
+    def growth(self) -> arb:
+        """The exponent of a bound where ``|z| >= c``, beside a factor ``|log(z/c)|``."""
+        return abs(self.p + self.pole) + self.pole - 1
+
+    def integrands(self, w: arb, count: int) -> list[acb]:
+        """Return the integrand, the only one: ``count`` is 1."""
+        assert count == 1
+        z, slope = self.at(w)
+        ratio, e = z / self.centre, self.p + self.pole
+        logarithm = ratio.log()
+        factor = -logarithm if e.is_zero() else (-e * logarithm).expm1() / e
+        return [self.several(z) * ratio ** (self.pole - 1) * factor * slope]
+
+    def weight(self, least: arb, most: arb) -> arb:
+        """Return a bound of the integrand over ``|V z'|`` where ``least <= |z/c| <= most``."""
+        largest = arb.max(most, 1 / least)
+        log = largest.log() + arb.pi()
+        return most ** (self.pole - 1) * largest ** abs(self.p + self.pole) * log
+
+    def beyond(self, each: arb, angle: float, end: arb, index: int) -> arb:
+        """Return a bound of ``int |integrand| dw`` from ``end`` on, for angles up to ``angle``."""
+        if not self.size * arb(angle).cos() * end.sinh() >= self.centre:
+            return arb.pos_inf()
+        return super().beyond(each, angle, end, index + 1)
+
+
+def serves(law: Law, p: arb_series) -> bool:
+    """Return whether the contour is the method of choice for a law without an atom.
+
+    At high precision the distance ``d/2 + p`` from the edge decides: it is the decay of V.
+    """
+    lowest = -min(_DEEPEST, law.width / 5) if ctx.prec > _PRECISE else -min(1.5, law.width / 5)
+    return bool(p[0] > -0.5) or (p.prec == 1 and p[0].is_exact() and bool(p[0] > lowest))
+
+
+def _subtracted(law: Law, p: arb) -> arb:
+    """Return ``E X^p`` for ``-d/2 < p < -1/2``, of laws without an atom."""
+    saddle = moment_saddle(law, abs(float(p.mid())) / 2)
+    contour = _Subtracted(law, p, arb(saddle.centre), arb(_size(law, saddle)))
+    e, weight = p + contour.pole, arb(1)
+    for i in range(1, contour.pole):  # e Gamma(p + 1)
+        weight = weight / (e - i)
+    weight = weight * (1 + e).gamma() * contour.centre ** (-p - 1) / arb.pi()
+    return _integrals(contour, 1)[0] * weight
 
 
 def _several(law: Law, p: arb_series) -> arb_series:
@@ -225,11 +305,17 @@ def _integrals(contour: _Contour, count: int) -> list[arb]:
         step = (2 * arb.pi() * arb(_STRIP) / ratio).mid()
         nodes = int(float((bounds.end / step).ceil().upper()))
     decay = (2 * arb.pi() * arb(_STRIP) / step).expm1()
-    totals = [acb(0)] * count
+    values = contour.integrands(arb(0), count)
+    totals, peak, drop = [values[0] / 2] + [acb(0)] * (count - 1), exponent(*values), 0
     for i in range(1, nodes + 1):
-        for j, value in enumerate(contour.integrands(step * i, count)):
-            totals[j] += value
-    totals[0] += contour.integrands(arb(0), 1)[0] / 2
+        # Small integrands need fewer digits.
+        with working_precision(max(ctx.prec - drop, _NODE_BITS)):
+            values = contour.integrands(step * i, count)
+        if not values[0].is_finite():
+            return [arb.nan()] * count
+        totals = [total + value for total, value in zip(totals, values, strict=True)]
+        peak = max(peak, exponent(*values))
+        drop = peak - exponent(*values)
     return [
         total.imag * step + arb(0, (2 * strip / decay + beyond).upper())
         for total, strip, beyond in zip(totals, bounds.strip, bounds.beyond, strict=True)

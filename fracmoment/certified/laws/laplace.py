@@ -23,8 +23,9 @@ from flint import acb, arb, arb_series, ctx
 from fracmoment.certified.laws import unit
 from fracmoment.certified.laws.integrate import integral
 from fracmoment.certified.laws.saddle import laplace_peak
-from fracmoment.certified.laws.series import compose, series_length
+from fracmoment.certified.laws.series import compose, exponent, series_length
 from fracmoment.certified.laws.vanishing import far_part, far_start
+from fracmoment.certified.precision import working_precision
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,6 +36,8 @@ __all__ = ["ratio_moment"]
 
 # Widest layers whose far part is taken off as a sum of as many terms.
 _NARROW = 64
+# Least precision of a node, which is the product of an integer and a double.
+_NODE_BITS = 96
 # Distance from the edge of the orders below which there is a far part.
 _NEAR = 0.25
 
@@ -204,9 +207,22 @@ def _by_trapezoids(integrand: _Integrand, count: int, lead: arb) -> list[arb]:
             end, _ = _far(bound, power, lead)
             reach[side] = max(reach[side], math.ceil(float(end / step)) + 1)
     nodes = [step * i for i in range(-reach[0], reach[1] + 1)]
-    heights = [integrand.at(acb(v), False, 0, lead).real for v in nodes]
+    left = _heights(integrand, lead, nodes[reach[0] - 1 :: -1])
+    heights = left[::-1] + _heights(integrand, lead, nodes[reach[0] :])
     rule = _Rule(integrand, lead, strip, step, nodes, heights)
     return [rule.value(power) for power in range(count)]
+
+
+def _heights(integrand: _Integrand, lead: arb, nodes: list[arb]) -> list[arb]:
+    """Return the integrand, times ``lead``, at nodes in the order of their distance from 0."""
+    heights: list[arb] = []
+    drop = 0
+    for v in nodes:
+        # Small integrands need fewer digits.
+        with working_precision(max(ctx.prec - drop, _NODE_BITS)):
+            heights.append(integrand.at(acb(v), False, 0, lead).real)
+        drop = max(0, -exponent(heights[-1]))
+    return heights
 
 
 def _strip(integrand: _Integrand) -> tuple[arb, arb]:

@@ -6,8 +6,8 @@ Which method serves which law:
 - narrow leaky layers, moments but not their derivatives: sums of hypergeometric functions
   (`beta`);
 - one unit: closed form, the first part of `contour`;
-- other laws: a contour integral for orders above -1/2, and for all orders above -1 of laws with
-  an atom (`contour`); a Laplace integral for negative orders (`laplace`).
+- other laws: a contour integral for orders above -1, for single orders somewhat lower, and for all
+  orders of laws with an atom (`contour`); a Laplace integral for lower orders (`laplace`).
 """
 
 from __future__ import annotations
@@ -16,8 +16,7 @@ from typing import Any
 
 from flint import arb, arb_series
 
-from fracmoment.certified.laws.beta import beta_moment, beta_ratio_moment, serves
-from fracmoment.certified.laws.contour import contour_moment
+from fracmoment.certified.laws import beta, contour
 from fracmoment.certified.laws.laplace import ratio_moment
 from fracmoment.certified.laws.law import Law, ball
 from fracmoment.certified.laws.mixture import chi_moment, mixture_moment
@@ -79,10 +78,10 @@ def _gaussian(law: Law, p: arb_series) -> arb_series:
     """Return ``E[X^p; X > 0]``."""
     if not law.has_slopes:
         return mixture_moment(law, p)
-    if p.prec == 1 and serves(law):
-        return arb_series([beta_moment(law, p[0])], prec=1)
-    if law.has_atom or law.width == 1 or p[0] > -0.25:
-        return contour_moment(law, p)
+    if p.prec == 1 and beta.serves(law):
+        return arb_series([beta.beta_moment(law, p[0])], prec=1)
+    if law.has_atom or law.width == 1 or contour.serves(law, p):
+        return contour.contour_moment(law, p)
     return ratio_moment(law, p) * chi_moment(law.width, p)
 
 
@@ -90,9 +89,9 @@ def _ratio(law: Law, p: arb_series) -> arb_series:
     """Return ``E[(X/|g|^2)^p; X > 0]``."""
     if law.width == 1 and not law.has_atom:
         return live_moment(law, p)
-    if p.prec == 1 and serves(law) and not law.has_atom:
-        return arb_series([beta_ratio_moment(law.lower, law.width, p[0])], prec=1)
-    if law.has_slopes and not law.has_atom and not p[0] > -0.25:
+    if p.prec == 1 and beta.serves(law) and not law.has_atom:
+        return arb_series([beta.beta_ratio_moment(law.lower, law.width, p[0])], prec=1)
+    if law.has_slopes and not law.has_atom and not contour.serves(law, p):
         return ratio_moment(law, p)
     return _gaussian(law, p) / chi_moment(law.width, p)
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from flint import arb, arb_series, ctx
+from flint import acb, arb, arb_series, ctx
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["compose", "series_length"]
+__all__ = ["compose", "exponent", "series_length"]
 
 
 @contextmanager
@@ -30,3 +30,10 @@ def compose(series: arb_series, p: arb_series) -> arb_series:
     # p - p[0] would keep the radius of its constant term
     shift = [arb(0), *(p[j] for j in range(1, p.prec))]
     return series(arb_series(shift, prec=p.prec))
+
+
+def exponent(*values: acb | arb) -> int:
+    """Return the binary exponent of the largest of some numbers: a choice of digits, no bound."""
+    sizes = [abs(value).upper() for value in values]
+    mantissa, power = max(sizes).man_exp() if all(s.is_finite() for s in sizes) else (1, 1 << 40)
+    return int(mantissa).bit_length() + int(power) if mantissa else -(1 << 40)
