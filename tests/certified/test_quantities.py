@@ -144,8 +144,93 @@ def test_intervals_of_scales_and_points() -> None:
     gain = fm.Gain("relu", 16)
     over = certified.tail_index(gain, Interval("0.3", "0.32"), digits=20)
     assert certified.tail_index(gain, "0.31", digits=25) in over
+    leaky, slopes = fm.Gain("leaky_relu", 16), Interval("0.1", "0.2")
+    over = certified.tail_index(leaky, Interval("0.3", "0.32"), negative_slope=slopes, digits=20)
+    inner = fm.Gain(fm.LeakyReLU("0.15"), 16)
+    assert certified.tail_index(inner, "0.31", digits=25) in over
     over = certified.cdf(gain, Interval(2, 3))
     assert certified.cdf(gain, "2.5") in over
+
+
+@given(
+    st.sampled_from([8, 64, 10**6]),
+    st.sampled_from(["gaussian", "orthogonal"]),
+    st.integers(2, 4),
+    st.fractions(Fraction(1, 20), 2, max_denominator=50),
+    st.fractions(Fraction(1, 50), 1, max_denominator=50),
+    st.fractions(0, 1, max_denominator=97),
+)
+@settings(max_examples=4)
+def test_cumulants_over_slopes_contain_inner_points(
+    width: int, weights: Any, n: int, slope: Fraction, longer: Fraction, share: Fraction
+) -> None:
+    slopes = Interval(slope, slope + longer)
+    over = certified.cumulant(
+        fm.Gain("leaky_relu", width, weights=weights), n, negative_slope=slopes
+    )
+    inner = fm.LeakyReLU(slopes.lower + slopes.width * share)
+    assert certified.cumulant(fm.Gain(inner, width, weights=weights), n, digits=20) in over
+
+
+@pytest.mark.parametrize("gain", [fm.Gain("leaky_relu", 40), fm.Gain("leaky_relu", 10**6)])
+def test_ranges_are_narrow(gain: fm.Gain) -> None:
+    # log_var has its largest value inside: the values at the ends are not the range
+    slopes = Interval("0.1", "0.5")
+    over = certified.log_var(gain, negative_slope=slopes)
+    inner = [
+        certified.log_var(fm.Gain(fm.LeakyReLU(slopes.lower + slopes.width * k / 16), gain.width))
+        for k in range(17)
+    ]
+    ends = min(e.lower for e in inner), max(e.upper for e in inner)
+    assert all(e in over for e in inner)
+    assert over.upper - over.lower < (ends[1] - ends[0]) * 1.02
+
+
+@pytest.mark.parametrize(
+    ("slopes", "orders", "more"),
+    [
+        (("0.2", "0.2"), ("0.5", "0.7"), {}),
+        (("0.2", "0.2"), ("-0.1", "0.2"), {}),
+        (("0.1", "0.3"), ("0.5", "0.5"), {"keep_prob": "0.5"}),
+        (("0.1", "0.15"), ("-0.01", "0.01"), {"keep_prob": "0.5"}),
+        (("0.5", "1.5"), ("3", "3.05"), {"weights": "orthogonal"}),
+    ],
+)
+def test_remainders_over_intervals(
+    slopes: tuple[str, str], orders: tuple[str, str], more: dict[str, Any]
+) -> None:
+    over_slopes, over_orders = Interval(*slopes), Interval(*orders)
+    alive = over_orders.lower <= 0
+    over = certified.scale_remainder(
+        fm.Gain(fm.LeakyReLU(slopes[0]), 200, **more),
+        over_orders,
+        given_alive=alive,
+        negative_slope=over_slopes,
+    )
+    inner = []
+    for i in range(4 if over_slopes.width else 1):
+        for j in range(4 if over_orders.width else 1):
+            gain = fm.Gain(fm.LeakyReLU(over_slopes.lower + over_slopes.width * i / 3), 200, **more)
+            order = over_orders.lower + over_orders.width * j / 3
+            inner.append(certified.scale_remainder(gain, order, digits=15, given_alive=alive))
+    assert all(e in over for e in inner)
+    size = max(e.upper for e in inner) - min(e.lower for e in inner)
+    assert over.upper - over.lower < size * 1.1
+
+
+@pytest.mark.parametrize("weights", ["gaussian", "orthogonal"])
+def test_distributions_over_slopes_and_points(weights: Any) -> None:
+    slopes, points = Interval(0, "0.3"), Interval("0.6", "0.62")
+
+    def make(slope: Any) -> fm.Gain:
+        return fm.Gain(fm.LeakyReLU(slope), 6, weights=weights)
+
+    below = certified.cdf(make(0), points, digits=12, negative_slope=slopes)
+    above = certified.sf(make(0), points, digits=12, negative_slope=slopes)
+    for a, r in ((0, "0.6"), ("0.1", "0.61"), ("0.3", "0.62"), ("0.3", "0.6"), (0, "0.62")):
+        assert certified.cdf(make(a), r) in below
+        assert certified.sf(make(a), r) in above
+    assert below.upper - below.lower < 0.3
 
 
 # ---------------------------------------------------------------- precision and extremes
@@ -299,6 +384,9 @@ def test_bad_input_is_refused() -> None:
         (lambda: certified.moment(relu, 1, negative_slope=Interval(0, 1)), "LeakyReLU"),
         (lambda: certified.moment(leaky, 1, negative_slope=0.1), "Interval"),
         (lambda: certified.log_mean(leaky, negative_slope=Interval(0, 1)), "jump"),
+        (lambda: certified.log_var(leaky, negative_slope=Interval(0, 1)), "jump"),
+        (lambda: certified.scale_remainder(leaky, 1, negative_slope=Interval(0, 1)), "contain 0"),
+        (lambda: certified.scale_remainder(relu, Interval(0, 1)), "order"),
         (lambda: certified.tail_index(relu, 0), "sigma"),
         (lambda: certified.cumulant(relu, 9), "n must"),
     ):
