@@ -82,11 +82,11 @@ def _slope_pieces(low: Fraction, high: Fraction) -> list[tuple[Fraction, Fractio
 
 
 def _interpolated(
-    slopes: _Slopes, values: Callable[[arb], list[arb]], bound: arb, reach: arb
+    slopes: _Slopes, values: Callable[[arb], list[arb]], bound: arb, span: tuple[arb, arb]
 ) -> Enclosure:
     """Return the range of what is a polynomial in the order for every slope.
 
-    ``values(a)`` returns its coefficients; orders are at most ``reach`` away from their centre.
+    ``values(a)`` returns its coefficients; orders minus their centre are in ``span``.
     ``bound`` bounds the analytic function of u on the ellipse, for each order.
     """
     rho = slopes.rho
@@ -100,7 +100,7 @@ def _interpolated(
         raise CertificationError(message)
     error = 4 * bound * rho**-degree / (rho - 1)
     nodes = [values(slopes.node(k, degree)) for k in range(degree + 1)]
-    total = _polynomial_range(_chebyshev(nodes), reach)
+    total = _polynomial_range(_chebyshev(nodes), span)
     return Enclosure.of_ball(total + arb(0, error.upper()))
 
 
@@ -120,12 +120,14 @@ def _chebyshev(nodes: list[list[arb]]) -> list[list[arb]]:
     return rows
 
 
-def _polynomial_range(rows: list[list[arb]], reach: arb) -> arb:
-    """Return the range of ``sum_jk c_jk T_j(x) t^k`` over ``|x| <= 1``, ``|t| <= reach``."""
-    cells = 1 if reach.is_zero() else _ORDER_CELLS
-    centres = [reach * (2 * i + 1 - cells) / cells for i in range(cells)]
+def _polynomial_range(rows: list[list[arb]], span: tuple[arb, arb]) -> arb:
+    """Return the range of ``sum_jk c_jk T_j(x) t^k`` over ``|x| <= 1`` and t in ``span``."""
+    low, length = span[0], span[1] - span[0]
+    cells = 1 if length.is_zero() else _ORDER_CELLS
+    centres = [low + length * (2 * i + 1) / (2 * cells) for i in range(cells)]
     return _union(
-        _over_slopes([_shifted(row, centre) for row in rows], reach / cells) for centre in centres
+        _over_slopes([_shifted(row, centre) for row in rows], length / (2 * cells))
+        for centre in centres
     )
 
 
@@ -188,7 +190,7 @@ def cumulant_range(law: Law, n: int, low: Fraction, high: Fraction) -> Enclosure
 
     def piece(first: Fraction, last: Fraction) -> Enclosure:
         slopes = _Slopes(first, last, arb(_TURN))
-        return _interpolated(slopes, values, _cumulant_bound(law, n, slopes), arb(0))
+        return _interpolated(slopes, values, _cumulant_bound(law, n, slopes), (arb(0), arb(0)))
 
     with working_precision(_BITS + 2 * n * law.width.bit_length()):
         return hull(*(piece(*ends) for ends in _slope_pieces(low, high)))
@@ -221,7 +223,7 @@ def remainder_range(
         for piece in _order_pieces(small, _Orders(*orders, given_alive), _HALVINGS):
             over = replace(piece, degree=piece.enough(small))
             if small == large:
-                part = _polynomial_range([over.coefficients(small)], over.reach)
+                part = _polynomial_range([over.coefficients(small)], over.span)
                 parts.append(Enclosure.of_ball(part))
                 continue
             turn = arb.min(arb(_TURN), _MOST_TURN / arb.max(abs(ball(over.high)), arb(1)))
@@ -235,7 +237,7 @@ def _remainder_over_slopes(law: Law, slopes: _Slopes, over: _Orders) -> Enclosur
     def values(slope: arb) -> list[arb]:
         return over.coefficients(law.with_slope(slope))
 
-    return _interpolated(slopes, values, over.bound(slopes, law), over.reach)
+    return _interpolated(slopes, values, over.bound(slopes, law), over.span)
 
 
 def _order_pieces(law: Law, over: _Orders, halvings: int) -> list[_Orders]:
@@ -265,6 +267,11 @@ class _Orders:
     def reach(self) -> arb:
         """The distance of the farthest order from the centre."""
         return ball(max(self.high - self.centre, self.centre - self.low))
+
+    @property
+    def span(self) -> tuple[arb, arb]:
+        """The ends of the interval minus its centre."""
+        return ball(self.low - self.centre), ball(self.high - self.centre)
 
     def coefficients(self, law: Law) -> list[arb]:
         """Return the coefficients in ``s - centre``, the last one a ball for all that follow."""

@@ -231,6 +231,8 @@ def cumulant(
     if not corners.point:
         return cumulant_range(corners.small, n, *corners.slopes)
     law, what = corners.small, f"cumulant {n} of log R"
+    if law.is_constant():
+        return Enclosure(0, 0)
     return _enclose(lambda: laws.log_cumulants(law, n)[-1], law, count, what)
 
 

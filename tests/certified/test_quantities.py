@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from typing import Any
@@ -160,7 +161,7 @@ def test_intervals_of_scales_and_points() -> None:
     st.fractions(Fraction(1, 50), 1, max_denominator=50),
     st.fractions(0, 1, max_denominator=97),
 )
-@settings(max_examples=4)
+@settings(max_examples=3)
 def test_cumulants_over_slopes_contain_inner_points(
     width: int, weights: Any, n: int, slope: Fraction, longer: Fraction, share: Fraction
 ) -> None:
@@ -348,6 +349,18 @@ def test_remainder_of_the_expansion() -> None:
         enclosure = certified.scale_remainder(gain, 1)
         assert float(enclosure) == pytest.approx(fm.scale_squared_remainder(gain, 1), rel=1e-14)
         assert certified.scale_remainder(gain, 2) == Enclosure(0, 0)
+
+
+def test_cumulants_of_a_constant_are_exactly_zero() -> None:
+    gain = fm.Gain("relu", 1, keep_prob="0.3", weights="orthogonal")
+    assert certified.log_var(gain) == Enclosure(0, 0)
+    assert float(certified.log_mean(gain)) == pytest.approx(gain.log_mean(), rel=1e-15)
+
+
+def test_a_scale_beyond_the_doubles() -> None:
+    enclosure = certified.scale(fm.Gain("relu", 2), "1e-7")
+    assert enclosure.digits >= 30
+    assert float(enclosure) == math.inf
 
 
 def test_jump_of_the_distribution_at_a_slope() -> None:
