@@ -53,6 +53,7 @@ check: $(VENV)/.built-strict
 
 bench: $(VENV)/.built
 	$(PY) -m benchmarks
+	$(PY) -m benchmarks.simulation
 
 format: $(VENV)/.environment
 	$(BIN)/ruff format .

@@ -1,0 +1,218 @@
+"""Speed of the simulation: ``python -m benchmarks.simulation [WORD ...] [--json] [--threads N]``.
+
+Every method's samples are compared with the exact mean and variance first (z-scores within 5).
+Then time per variate, per layer-step or per network, and the ratio to ours, on one thread unless
+--threads says otherwise.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+import fracmoment as fm
+from fracmoment import _core
+
+from .timing import machine
+
+OURS = "fracmoment"
+Method = Callable[[int], Any]  # a function of the number of samples
+
+
+@dataclass(frozen=True)
+class Case:
+    """One task: methods that give samples of a law with known mean and variance."""
+
+    name: str
+    unit: str  # what one step is
+    steps: int  # of one sample
+    mean: float
+    variance: float
+    fourth: float  # central moment, for the error of the variance
+    methods: dict[str, tuple[Method, int]]  # with the number of samples to time
+
+
+def z_scores(case: Case, samples: Any) -> tuple[float, float]:
+    x = np.asarray(samples, dtype=np.float64)
+    x = x[np.isfinite(x)]
+    n = x.size
+    mean = (x.mean() - case.mean) / math.sqrt(case.variance / n)
+    spread = math.sqrt((case.fourth - case.variance**2) / n)
+    return float(mean), float((((x - case.mean) ** 2).mean() - case.variance) / spread)
+
+
+def best_time(run: Method, n: int) -> float:
+    """Return the best of several runs in seconds, of at least a fifth of a second in all."""
+    best, spent = math.inf, 0.0
+    for _ in range(40):
+        start = time.perf_counter()
+        run(n)
+        taken = time.perf_counter() - start
+        best, spent = min(best, taken), spent + taken
+        if spent > 0.2 and _ >= 2:
+            break
+    return best
+
+
+# ---------------------------------------------------------------- cases
+
+
+def normal_cases() -> Iterator[Case]:
+    rng = np.random.default_rng(1)
+    n = 1 << 16
+    wide = {
+        OURS: (lambda k: _core.random_normals(1, 1, 0, k), n),
+        "numpy standard_normal": (rng.standard_normal, n),
+    }
+    single = {
+        OURS: (lambda k: _core.random_float_normals(1, 1, 0, k), n),
+        "numpy standard_normal": (lambda k: rng.standard_normal(k, dtype=np.float32), n),
+    }
+    try:
+        import mkl_random
+    except ImportError:
+        pass
+    else:
+        wide["mkl_random"] = (mkl_random.standard_normal, n)
+    try:
+        import torch
+    except ImportError:
+        pass
+    else:
+        torch.set_num_threads(1)
+        wide["torch"] = (lambda k: torch.randn(k, dtype=torch.float64).numpy(), n)
+        single["torch"] = (lambda k: torch.randn(k).numpy(), n)
+    yield Case("normal, float64", "variate", 1, 0.0, 1.0, 3.0, wide)
+    yield Case("normal, float32", "variate", 1, 0.0, 1.0, 3.0, single)
+
+
+def numpy_norm_chain(width: int, sigma: float, depth: int) -> Method:
+    """Return the same reduction in NumPy: a binomial number of live units, a chi-square."""
+    rng = np.random.default_rng(2)
+
+    def run(n: int) -> Any:
+        alive = rng.binomial(width, 0.5, size=(depth, n))
+        if width == 64:  # faster than the binomial sampler
+            alive = np.bitwise_count(rng.integers(0, 2**64, (depth, n), dtype=np.uint64))
+        squares = 2.0 * rng.standard_gamma(0.5 * alive)
+        with np.errstate(divide="ignore"):
+            return depth * math.log(sigma) + 0.5 * np.log(squares).sum(axis=0)
+
+    return run
+
+
+def numpy_matrices(width: int, sigma: float, depth: int) -> Method:
+    """Return the direct way: a matrix of normals a layer."""
+    rng = np.random.default_rng(3)
+
+    def run(n: int) -> Any:
+        out = np.empty(n)
+        for i in range(n):
+            x = np.full(width, 1.0 / math.sqrt(width))
+            for _ in range(depth):
+                x = np.maximum(sigma * (rng.standard_normal((width, width)) @ x), 0.0)
+            out[i] = math.log(np.linalg.norm(x))
+        return out
+
+    return run
+
+
+def ours(gain: fm.Gain, sigma: float, depth: int, method: str, threads: int) -> Method:
+    return lambda n: fm.simulate_log_norms(
+        gain, sigma, depth, n, rng=1, method=method, threads=threads
+    )
+
+
+def chain_cases(threads: int) -> Iterator[Case]:
+    laws = [("relu", 64), ("relu", 1024), ("relu", 10**6), ("leaky_relu", 64), ("rrelu", 64)]
+    for name, width in laws:
+        gain = fm.Gain(name, width)
+        sigma, depth = gain.scale(1.0), 100
+        variance = depth * gain.log_var()
+        fourth = 3 * variance**2 + depth * gain.log_cumulant(4)
+        methods = {OURS: (ours(gain, sigma, depth, "norm", threads), 1 << 16)}
+        if name == "relu" and width < 10**6:
+            methods["numpy binomial + gamma"] = (numpy_norm_chain(width, sigma, depth), 1 << 12)
+        mean = depth * fm.drift(gain, sigma)
+        yield Case(
+            f"norm chain, {name} {width}", "layer-step", depth, mean, variance, fourth, methods
+        )
+    gain = fm.Gain("relu", 64)
+    sigma, depth = gain.scale(1.0), 100
+    variance = depth * gain.log_var()
+    fourth = 3 * variance**2 + depth * gain.log_cumulant(4)
+    yield Case(
+        "network of width 64 and depth 100",
+        "network",
+        1,
+        depth * fm.drift(gain, sigma),
+        variance,
+        fourth,
+        {
+            OURS: (ours(gain, sigma, depth, "norm", threads), 1 << 16),
+            "fracmoment, vector": (ours(gain, sigma, depth, "vector", threads), 1 << 13),
+            "numpy binomial + gamma": (numpy_norm_chain(64, sigma, depth), 1 << 12),
+            "numpy matrices": (numpy_matrices(64, sigma, depth), 50),
+        },
+    )
+
+
+# ---------------------------------------------------------------- the command
+
+
+def measure(case: Case) -> dict[str, Any]:
+    methods: dict[str, Any] = {}
+    for name, (run, n) in case.methods.items():
+        mean, variance = z_scores(case, run(n))
+        spent = best_time(run, n) / n / case.steps
+        methods[name] = {"seconds": spent, "z of mean": mean, "z of variance": variance}
+    base = methods[OURS]["seconds"]
+    for entry in methods.values():
+        entry["times ours"] = entry["seconds"] / base
+    good = all(abs(methods[OURS][key]) < 5 for key in ("z of mean", "z of variance"))
+    return {"case": case.name, "unit": case.unit, "methods": methods, "verified": good}
+
+
+def print_case(result: dict[str, Any]) -> None:
+    print(f"\n{result['case']}, a {result['unit']}" + ("" if result["verified"] else "   WRONG"))
+    for name, entry in result["methods"].items():
+        ratio = "" if name == OURS else f"{entry['times ours']:.3g} x"
+        print(
+            f"  {name:<28}{entry['seconds'] * 1e9:>12.4g} ns{ratio:>10}"
+            f"   z {entry['z of mean']:+.1f}, {entry['z of variance']:+.1f}"
+        )
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.simulation", description=__doc__)
+    parser.add_argument("words", nargs="*", metavar="WORD", help="only cases that contain it")
+    parser.add_argument("--threads", type=int, default=1, help="threads of our engines")
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    options = parser.parse_args()
+    results = []
+    about = {**machine(), "threads": str(options.threads)}
+    if not options.json:
+        for key, value in about.items():
+            print(f"{key:<14}{value}")
+    for case in [*normal_cases(), *chain_cases(options.threads)]:
+        if options.words and not any(word in case.name for word in options.words):
+            continue
+        results.append(measure(case))
+        if not options.json:
+            print_case(results[-1])
+            sys.stdout.flush()
+    if options.json:
+        print(json.dumps({"machine": about, "cases": results}, indent=1))
+    return 0 if all(result["verified"] for result in results) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
