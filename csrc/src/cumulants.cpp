@@ -5,34 +5,78 @@
 
 namespace fracmoment {
 
-// Cumulants of log X under the rule's weights: log M(p) = log S(p) - log Gamma(m-p) - log
-// (d/2+p)_k.
-Cumulants GainLaw::Impl::mellin_cumulants(const Rule& r, int n_max) const {
-  const MellinPlan& plan = r.state.mellin.plan;
-  const std::size_t n = r.hi.size();
-  // weights at order 0: the stored ones are at p0
-  std::vector<Real> w(n);
+namespace {
+
+// f and x f'.
+struct WithSlope {
+  Real value{0.0}, slope{0.0};
+};
+
+WithSlope end_sum_with_slope(const EndSum& end, const Real& x) {
+  WithSlope top;
+  Real bottom{1.0}, log_slope{0.0};
+  for (int j = end.count - 1; j >= 0; --j) {
+    top.slope = top.slope * x + top.value;
+    top.value = top.value * x + end.numerator[j];
+    const Real gone = end.ratio[j] * x, left = Real(1.0) - gone;
+    bottom = bottom * left;
+    log_slope = log_slope + gone / left;
+  }
+  const Real value = top.value / bottom;
+  return {value, top.slope * x / bottom + value * log_slope};
+}
+
+// The mean of log X under a rule's weights at order 0, ends included: with S(z) the sum of
+// mellin_sum it is h (first + z S'/S).
+Real mean_under_weights(const MellinRule& rule) {
+  const Real z = exp(two_prod(rule.plan.p0, rule.plan.h)), back = Real(1.0) / z;
+  WithSlope sum = end_sum_with_slope(rule.ends.right, z);
+  for (std::int64_t i = rule.count - 1; i >= 0; --i) {
+    sum.slope = sum.slope * z + sum.value * z;
+    sum.value = sum.value * z + Real(rule.hi[i], rule.lo[i]);
+  }
+  const WithSlope left = end_sum_with_slope(rule.ends.left, back);
+  const Real value = sum.value + left.value * back;
+  const Real slope = sum.slope - (left.slope + left.value) * back;
+  return (slope / value + double(rule.plan.first)) * rule.plan.h;
+}
+
+// Mean and central moments of log X under a rule's weights at order 0; a rule without ends.
+Real central_moments(const MellinRule& rule, Cumulants& central, int n_max) {
+  const MellinPlan& plan = rule.plan;
+  std::vector<Real> w(std::size_t(rule.count));
   Real total{0.0}, mean{0.0};
   const Real step = exp(Real(plan.p0 * plan.h));
   Real tilt = exp(two_prod(plan.p0, double(plan.first - plan.reference) * plan.h));
-  for (std::size_t i = 0; i < n; ++i, tilt = tilt * step) {
-    w[i] = Real(r.hi[i], r.lo[i]) * tilt;
+  const auto v = [&](std::size_t i) { return double(plan.first + std::int64_t(i)) * plan.h; };
+  for (std::size_t i = 0; i < w.size(); ++i, tilt = tilt * step) {
+    w[i] = Real(rule.hi[i], rule.lo[i]) * tilt;
     total = total + w[i];
-    mean = mean + w[i] * (double(plan.first + std::int64_t(i)) * plan.h);
+    mean = mean + w[i] * v(i);
   }
   mean = mean / total;
-  Cumulants central{}, kappa{}, result{};
-  if (n_max > 1)
-    for (std::size_t i = 0; i < n; ++i) {
-      const Real x = Real(double(plan.first + std::int64_t(i)) * plan.h) - mean;
-      Real power = w[i];
-      for (int j = 1; j <= n_max; ++j) {
-        power = power * x;
-        central[std::size_t(j)] = central[std::size_t(j)] + power;
-      }
+  for (std::size_t i = 0; i < w.size(); ++i) {
+    const Real x = Real(v(i)) - mean;
+    Real power = w[i];
+    for (int j = 1; j <= n_max; ++j) {
+      power = power * x;
+      central[std::size_t(j)] = central[std::size_t(j)] + power;
     }
-  for (int j = 1; j <= n_max; ++j)
-    central[std::size_t(j)] = j == 1 ? Real(0.0) : central[std::size_t(j)] / total;
+  }
+  central[1] = Real(0.0);
+  for (int j = 2; j <= n_max; ++j) central[std::size_t(j)] = central[std::size_t(j)] / total;
+  return mean;
+}
+
+}  // namespace
+
+// Cumulants of log X: log M(p) = log S(p) - log Gamma(m-p) - log (d/2+p)_k, S the sum of the rule.
+Cumulants GainLaw::Impl::mellin_cumulants(int n_max) const {
+  const Rule& r = rule(n_max == 1 ? 0 : kTight);
+  const MellinPlan& plan = r.state.mellin.plan;
+  Cumulants central{}, kappa{}, result{};
+  const Real mean = n_max == 1 ? mean_under_weights(r.state.mellin)
+                               : central_moments(r.state.mellin, central, n_max);
   cumulants_from_moments(central, kappa, n_max);
   kappa[1] = mean;
   double factorial = 1.0;  // (j-1)!
@@ -143,8 +187,7 @@ Cumulants GainLaw::Impl::cumulants(int n_max) const {
       }
     }
     if (!done && law.kind == LawKind::mixture) r = mixture_cumulants(n_max);
-    if (!done && law.kind == LawKind::mellin)
-      r = mellin_cumulants(rule(n_max == 1 ? 0 : kTight), n_max);
+    if (!done && law.kind == LawKind::mellin) r = mellin_cumulants(n_max);
   }
   double scale = 1.0;
   for (int j = 1; j <= n_max; ++j) {

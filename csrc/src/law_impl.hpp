@@ -43,7 +43,7 @@ struct GainLaw::Impl : RuleBook {
   Real log_scale_near_zero(double s, bool given_alive) const;
 
   Cumulants cumulants(int n_max) const;
-  Cumulants mellin_cumulants(const Rule& r, int n_max) const;
+  Cumulants mellin_cumulants(int n_max) const;
   Cumulants mixture_cumulants(int n_max) const;
   Real log_mean() const {
     try {

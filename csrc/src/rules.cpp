@@ -9,6 +9,9 @@
 namespace fracmoment {
 namespace {
 
+constexpr double kTarget = 42.0;  // errors below exp(-target), for real orders
+constexpr int kLeftRates = 8, kTailLevels = 7;
+
 // floor(log2 x), exactly.
 int binary_exponent(double x) {
   int exponent = 0;
@@ -44,12 +47,15 @@ Real log_factorial(int n) {
   return n < 2 ? Real(0.0) : log(Real(product));
 }
 
-void set_rule(Rule& rule, const MellinPlan& plan) {
+// The weights that the sums beyond the ends stand for are left out.
+void set_rule(Rule& rule, const MellinPlan& plan, const MellinEnds& ends) {
   MellinRule& m = rule.state.mellin;
   m.plan = plan;
-  m.count = std::int64_t(rule.hi.size());
-  m.hi = rule.hi.data();
-  m.lo = rule.lo.data();
+  m.plan.first += ends.left.count;
+  m.ends = ends;
+  m.count = std::int64_t(rule.hi.size()) - ends.left.count - ends.right.count;
+  m.hi = rule.hi.data() + ends.left.count;
+  m.lo = rule.lo.data() + ends.left.count;
   m.log_constant = log(Real(plan.h)) + log_factorial(plan.m) + log_factorial(plan.k);
 }
 
@@ -65,7 +71,9 @@ void fill_mellin(Rule& rule, MellinPlan plan, bool full) {
   for (int attempt = 0; attempt < 64; ++attempt) {
     rule.hi.resize(std::size_t(capacity));
     rule.lo.resize(std::size_t(capacity));
-    const std::int64_t count = weights(rule.unit, plan, rule.hi.data(), rule.lo.data(), capacity);
+    MellinEnds ends;
+    const std::int64_t count =
+        weights(rule.unit, plan, rule.hi.data(), rule.lo.data(), capacity, ends);
     if (count == kOverflow) {  // by how much is not known
       plan.reference += reference_shift(plan, 400.0);
       continue;
@@ -83,7 +91,7 @@ void fill_mellin(Rule& rule, MellinPlan plan, bool full) {
     }
     rule.hi.resize(std::size_t(count));
     rule.lo.resize(std::size_t(count));
-    set_rule(rule, plan);
+    set_rule(rule, plan, ends);
     return;
   }
   throw ConvergenceError("no rule in double-double: the integral needs too many nodes");
@@ -111,9 +119,11 @@ RuleBook::RuleBook(const LawSpec& s) : spec(s), law(describe(s)) {
   base.width = double(spec.width);
   base.ratio = spec.orthogonal;
   base.log_factor = log(law.factor);
-  const Gamma<double> g = gamma_parts<true>(Real(0.5 * base.width));
-  base.gamma_log = g.log;
-  base.gamma_shift = g.shift;
+  if (law.kind == LawKind::chi || base.ratio) {
+    const Gamma<double> g = gamma_parts<true>(Real(0.5 * base.width));
+    base.gamma_log = g.log;
+    base.gamma_shift = g.shift;
+  }
   if (law.atom) log_alive = log_probability_alive();
 }
 
@@ -157,7 +167,7 @@ std::unique_ptr<Rule> RuleBook::make_rule(int key, int level) const {
     fill_mixture(*r, std::ldexp(32.0, key));
   } else if (law.kind == LawKind::mellin) {
     const Range p = range(key);
-    double target = key == kTight ? 62.0 : 42.0;
+    double target = key == kTight ? 62.0 : kTarget;
     if (level > 0) target = 44.0 + 1.6 * std::ldexp(1.0, level);  // |Gamma(m-p)| decays so
     make_mellin(*r, p.low, p.high, target, law.atom && key == -2);
   }
@@ -173,10 +183,31 @@ void RuleBook::attach_single(Rule& r) const {
                            : log1p(Real(-law.live)) * (base.width - 1.0) + log(Real(base.width));
 }
 
+// What is known of the integrand far out (docs/algorithms/mellin.md). On the right, n live units
+// bring the rate n/2, with an atom every n from 1 (or 2, if one is left out) on. A density of
+// slopes at 0 brings a factor log t for each of them.
+void RuleBook::set_ends(MellinPlan& plan) const {
+  plan.left_rates = kLeftRates;
+  const int fewest = law.atom ? (plan.drop_single ? 2 : 1) : int(std::min(base.width, 64.0));
+  plan.tail_first = law.atom ? 0.5 * fewest : 0.5 * base.width + plan.k;
+  plan.tail_step = law.atom ? 0.5 : 1.0;
+  plan.multiplicity = law.through_zero ? 1 + fewest : 1;
+  plan.multiplicity_growth = law.through_zero && law.atom ? 1 : 0;
+  const double lowest = plan.tail_first + plan.p0 - plan.reach;
+  // near the edge ratios are too close to 1, and fast decay needs no help
+  if (lowest < 0.29 || lowest > 16.0) return;
+  for (int count = plan.multiplicity; count <= kMaxEnd && plan.tail_levels < kTailLevels;) {
+    ++plan.tail_levels;
+    count += plan.multiplicity + plan.tail_levels * plan.multiplicity_growth;
+  }
+}
+
 // A rule for p in [low, high].
 void RuleBook::make_mellin(Rule& r, double low, double high, double target,
                            bool drop_single) const {
+  const bool ends = target == kTarget;
   MellinPlan plan;
+  plan.drop_single = drop_single;
   const double half = 0.5 * base.width;
   plan.p0 = 0.5 * (low + high);
   plan.reach = 0.5 * (high - low);
@@ -184,9 +215,10 @@ void RuleBook::make_mellin(Rule& r, double low, double high, double target,
     throw ConvergenceError("no rule in double-double for orders this high");
   // weights of great widths leave the range of doubles, wherever the reference is
   if (!(low > -2048.0)) throw ConvergenceError("no rule in double-double for orders this low");
-  // a higher derivative means fewer nodes, but longer tails where there are tails
-  plan.m = std::max(0, int(std::ceil(high)) + (base.width < 32.0 ? 3 : 4));
-  const double need = 1.0 - half - low;
+  // a higher derivative means fewer nodes beyond the ends, but each node costs m^2; complex orders
+  // and derivatives are taken without the sums beyond the ends
+  plan.m = std::max(0, int(std::ceil(high)) + (ends ? 1 : (base.width < 32.0 ? 3 : 4)));
+  const double need = (ends ? 0.5 : 1.0) - half - low;
   if (!law.atom && !law.through_zero && need > 0.0) {
     plan.k = int(std::ceil(need));
     if (plan.k > kMaxRaise)
@@ -198,7 +230,6 @@ void RuleBook::make_mellin(Rule& r, double low, double high, double target,
   const double c_low = plan.m - high, c_high = plan.m - low;
   plan.h = trapezoid_step(c_high, half + plan.k + high, target);
   plan.target = target;
-  plan.drop_single = drop_single;
   plan.tail_exponent = law.atom ? (drop_single ? 0.5 : 0.3) : half + plan.k + low;
   // the nodes reach to v = (target + 8)/exponent; exp(v) must not overflow
   if (!(plan.tail_exponent * 600.0 > target + 8.0))
@@ -207,9 +238,15 @@ void RuleBook::make_mellin(Rule& r, double low, double high, double target,
   // that
   plan.all_decay =
       -rough_log(2.0 * smallest_scale(r.unit)) + 2.0 + rough_log(1.0 + c_high / plan.tail_exponent);
-  const double log_gamma_c = log_gamma(Real(c_low + 1.0)).hi;
-  const double largest = rough_log(base.width + 2.0 * std::max(high, 0.0) + 2.0 * c_low);
-  const double left = (log_gamma_c - target - 2.0) / c_low - largest;
+  if (ends) set_ends(plan);
+  const double c_end = c_low + plan.left_rates;
+  // the remainder of a series of left_rates terms, and by how much the sum beyond the end errs
+  double front = c_end;
+  for (int j = 0; j < plan.left_rates; ++j)
+    front *= (j + 1.0) / std::max(1.0, (plan.left_rates - j) / (c_low + j));
+  const double log_c = (c_low == 1.0 ? 0.0 : log_gamma(Real(c_low)).hi) + rough_log(front);
+  const double largest = rough_log(base.width + 2.0 * std::max(high, 0.0) + 2.0 * c_end);
+  const double left = (log_c - target - 2.0) / c_end - largest;
   plan.first = std::int64_t(std::floor(left / plan.h));
   plan.reference = std::int64_t(std::floor((rough_log(c_low) - largest) / plan.h));
   if (drop_single) attach_single(r);

@@ -20,9 +20,9 @@ struct Kernels {
   void (*complex_moments)(const LawState& law, const double* order, double* out, std::size_t n);
   // nodes of a Mellin rule, to 2^-60 or (full) to 2^-92; see mellin_weights
   std::int64_t (*mellin_weights)(const UnitLaw& law, const MellinPlan& plan, double* hi, double* lo,
-                                 std::int64_t capacity);
+                                 std::int64_t capacity, MellinEnds& ends);
   std::int64_t (*full_mellin_weights)(const UnitLaw& law, const MellinPlan& plan, double* hi,
-                                      double* lo, std::int64_t capacity);
+                                      double* lo, std::int64_t capacity, MellinEnds& ends);
   // distribution and density of X or the ratio; returns how many points did not converge
   std::size_t (*invert)(const UnitLaw& unit, Inverse what, bool ratio, const InversionPoint* points,
                         Real* out, std::size_t n);

@@ -3,6 +3,13 @@
 // Closed forms and mixtures are accurate to the last bits of the larger part. A Mellin rule divides
 // a sum by Gamma(m-p), which decays like exp(-pi |Im p|/2): the rule is made with as much more
 // accuracy (GainLaw chooses it), which double-doubles allow up to |Im s| = 16.
+//
+// These are not instances of the templates of log_form.hpp, although the formulas are the same.
+// There sums are of positive numbers (four interleaved chains, sums without a second
+// renormalization, the ends of ends.hpp), logarithms of gamma functions may be short, the logarithm
+// and the factor are kept apart to the end because scales need log M(s), and one more power has a
+// removable singularity at s = -1; here values may be 0, nothing is positive, and only M(s) is
+// wanted. One template would branch on the number type in every function.
 #pragma once
 
 #include "fracmoment/gains/log_form.hpp"

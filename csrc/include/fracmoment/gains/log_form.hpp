@@ -28,6 +28,7 @@ struct MellinRule {
   MellinPlan plan;
   std::int64_t count = 0;
   const double *hi = nullptr, *lo = nullptr;
+  MellinEnds ends;
   Real log_constant{0.0};  // log(h m! k!)
 };
 
@@ -61,16 +62,17 @@ FRACMOMENT_INLINE LogForm<V> chi_form(const LawState& law, V order) {
           splat<V>(law.gamma_shift) / top.shift};
 }
 
-// sum_i w_i x^i, all w_i >= 0, x > 0, in four interleaved chains.
+// sum_{i<n} w_i x^i + rest x^n, all w_i >= 0, rest >= 0, x > 0, in four interleaved chains.
 template <class V>
 FRACMOMENT_INLINE DD<V> positive_polynomial(const double* hi, const double* lo, std::int64_t n,
-                                            const DD<V>& x) {
+                                            const DD<V>& rest, const DD<V>& x) {
   const DD<V> x2 = x * x, x4 = x2 * x2;
   DD<V> a0{}, a1{}, a2{}, a3{};
   const auto coefficient = [&](std::int64_t i) {
-    return i < n ? DD<V>(splat<V>(hi[i]), splat<V>(lo[i])) : DD<V>{};
+    if (i < n) return DD<V>(splat<V>(hi[i]), splat<V>(lo[i]));
+    return i == n ? rest : DD<V>{};
   };
-  for (std::int64_t i = (n + 3) / 4 * 4 - 4; i >= 0; i -= 4) {
+  for (std::int64_t i = n / 4 * 4; i >= 0; i -= 4) {
     a0 = add_positive(a0 * x4, coefficient(i));
     a1 = add_positive(a1 * x4, coefficient(i + 1));
     a2 = add_positive(a2 * x4, coefficient(i + 2));
@@ -144,6 +146,19 @@ FRACMOMENT_INLINE DD<V> single_unit_moment(const UnitLaw& unit, V order, bool wi
   return slopes * single_gamma<Full>(order) * exp(splat<V>(constant(4)) * order);
 }
 
+// The sum of all weights times z^i, i = 0 at v_first.
+template <class V>
+FRACMOMENT_INLINE DD<V> mellin_sum(const MellinRule& rule, const DD<V>& z) {
+  const EndSum &left = rule.ends.left, &right = rule.ends.right;
+  DD<V> sum = positive_polynomial(rule.hi, rule.lo, rule.count,
+                                  right.count > 0 ? end_sum(right, z) : DD<V>{}, z);
+  if (left.count > 0) {
+    const DD<V> back = DD<V>(splat<V>(1.0)) / z;
+    sum = add_positive(sum, back * end_sum(left, back));
+  }
+  return sum;
+}
+
 template <bool Full, class V>
 FRACMOMENT_INLINE LogForm<V> mellin_form(const LawState& law, V order) {
   const MellinPlan& plan = law.mellin.plan;
@@ -151,7 +166,7 @@ FRACMOMENT_INLINE LogForm<V> mellin_form(const LawState& law, V order) {
   const DD<V> from = two_sum(p, splat<V>(-plan.p0));
   const Scaled<V> zs = exp_scaled<true>(from * splat<V>(-plan.h));
   const DD<V> z = scale_wide(zs.mantissa, zs.exponent);
-  DD<V> sum = positive_polynomial(law.mellin.hi, law.mellin.lo, law.mellin.count, z);
+  const DD<V> sum = mellin_sum(law.mellin, z);
   const double reference = double(plan.reference) * plan.h, first = double(plan.first) * plan.h;
   const Gamma<V> g = gamma_parts<Full>(two_sum(splat<V>(double(plan.m)), -p));
   DD<V> log_value = splat<V>(law.mellin.log_constant) - two_prod(p, splat<V>(reference)) -

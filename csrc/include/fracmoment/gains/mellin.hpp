@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "fracmoment/gains/ends.hpp"
 #include "fracmoment/gains/unit.hpp"
 
 namespace fracmoment {
@@ -30,6 +31,15 @@ struct MellinPlan {
   double target = 44.0;                   // what is left out is below exp(-target) of the whole
   double tail_exponent = 1.0;  // the integrand decays at least like exp(-tail_exponent v)
   double all_decay = 0.0;      // beyond this v every scale b has decayed
+  // Ends of known ratios (ends.hpp), none if the number of rates is 0. On the left the integrand is
+  // a sum of exp(r v), r = m-p, m-p+1, ...; on the right of exp(-r v) v^l with `levels` rates r
+  // from tail_first + p on, tail_step apart, l < multiplicity, which grows from level to level.
+  int left_rates = 0, tail_levels = 0, multiplicity = 1, multiplicity_growth = 0;
+  double tail_first = 0.0, tail_step = 1.0;
+};
+// What lies beyond the nodes of a rule.
+struct MellinEnds {
+  EndSum left, right;
 };
 
 inline namespace FRACMOMENT_ISA {
@@ -37,7 +47,7 @@ inline namespace FRACMOMENT_ISA {
 // Nodes are made in chunks, phase by phase: each phase is one long chain of dependent operations,
 // and the processor overlaps the chains of neighbouring nodes only if they are short.
 constexpr int kGroup = 8;  // the sum is looked at after every group, on every instruction set alike
-constexpr int kChunk = 24;
+constexpr int kChunk = 32;
 
 // The local expansion at some nodes: L, 1 - L, and the series in e scaled by 2^down a power.
 template <class V>
@@ -107,7 +117,7 @@ class MellinKernel {
   }
 
  private:
-  static constexpr int kGapTerms = 12;
+  static constexpr int kGapTerms = Full ? 12 : 8;
 
   FRACMOMENT_INLINE void expand(const Pair<V>& t, V up, LocalSeries<V>& r) const {
     const int m = plan_.m;
@@ -156,18 +166,27 @@ class MellinKernel {
 
   // L = 1 - below_one; near 1 the second form is exact enough, far from it the first.
   FRACMOMENT_INLINE DD<V> log_of(const Pair<V>& L, const Pair<V>& below_one) const {
-    return log_offset<Full>(normalized(L), -normalized(below_one));
+    return normalized(log_pair<Full>(L, -below_one));
   }
 
   // Starts the series with the uniform part of the law.
   FRACMOMENT_INLINE void add_uniform(const Pair<V>* t, const MellinNode<V>* node,
                                      LocalSeries<V>* r) const {
+    Pair<V> root[kVectors];
+    for (int i = 0; i < kVectors; ++i)
+      root[i] = Pair<V>(square_root(normalized(scale_by(t[i], splat<V>(2.0)))));
+    Pair<V>* moments[kVectors];
+    V up[kVectors];
     for (int i = 0; i < kVectors; ++i) {
-      const Pair<V> root(square_root(normalized(scale_by(t[i], splat<V>(2.0)))));
-      uniform_.moments(root, pow2(node[i].down), r[i].u);
+      moments[i] = r[i].u;
+      up[i] = pow2(node[i].down);
+    }
+    uniform_.template moments<kVectors>(root, up, moments);
+    for (int i = 0; i < kVectors; ++i) {
       // 1 - E sqrt(y): for small t, where the difference of the two cancels, a series in t serves
-      const Pair<V> gap = splat_pair<V>(law_.uniform_weight) - r[i].u[0];
-      r[i].below_one = select(t[i].hi < 1e-3, uniform_gap(t[i]), gap);
+      r[i].below_one = splat_pair<V>(law_.uniform_weight) - r[i].u[0];
+      const MaskOf<V> small = t[i].hi < 1e-3;
+      if (any(small)) r[i].below_one = select(small, uniform_gap(t[i]), r[i].below_one);
     }
   }
   // weight * E (1 - (1 + 2 A^2 t)^(-1/2)) for t < 1e-3, by the binomial series.
@@ -177,16 +196,16 @@ class MellinKernel {
     for (int n = kGapTerms; n >= 1; --n) sum = (sum + splat_pair<V>(gap_[n])) * x;
     return -(sum * splat_pair<V>(law_.uniform_weight));
   }
-  // (1/2)_n/n! E A^(2n), with E A^n = (sum_i u^i l^(n-i))/(n+1)
+  // (1/2)_n/n! E A^(2n), with E A^(2n) = (u^(2n+1) - l^(2n+1))/((2n+1)(u-l))
   void set_gap() {
-    Real sum{1.0}, low{1.0};
+    const Real high = law_.upper * law_.upper, low = law_.lower * law_.lower;
+    const Real inverse_span = Real(1.0) / (law_.upper - law_.lower);
+    Real up = law_.upper, down = law_.lower;
     for (int n = 1; n <= kGapTerms; ++n) {
-      for (int i = 0; i < 2; ++i) {
-        low = low * law_.lower;
-        sum = sum * law_.upper + low;
-      }
-      gap_[n] = table_entry(tables::kHalfRisingHi, tables::kHalfRisingLo, n) * sum *
-                inverse_integer(2 * n + 1);
+      up = up * high;
+      down = down * low;
+      gap_[n] = table_entry(tables::kHalfRisingHi, tables::kHalfRisingLo, n) *
+                inverse_integer(2 * n + 1) * ((up - down) * inverse_span);
     }
   }
 
@@ -261,20 +280,39 @@ class MellinKernel {
 constexpr std::int64_t kTooSmall = -1, kOverflow = -2;
 
 // Decides after each group of nodes whether what is left to the right is below exp(-target) of the
-// sum.
+// sum, or as far known.
 class MellinStop {
  public:
+  enum class Answer { go_on, nothing_left, rest_known };
+
   MellinStop(const UnitLaw& law, const MellinPlan& plan) : plan_(plan), atom_(law.dead.hi > 0.0) {
     // P_mk <= (d/2+k)_m/m! P_0k, the certain bound on what is to come
-    for (int i = 0; i < plan.m; ++i)
-      log_bound_ += rough_log((0.5 * law.width + plan.k + i) / (i + 1.0));
+    double bound = 1.0;
+    for (int i = 0; i < plan.m; ++i) {
+      bound *= (0.5 * law.width + plan.k + i) / (i + 1.0);
+      if (bound > 1e200 || i == plan.m - 1) {
+        log_bound_ += rough_log(bound);
+        bound = 1.0;
+      }
+    }
     log_tail_ = plan.tail_exponent < 1.0 ? rough_log(plan.tail_exponent) : 0.0;
+    // 1/(1 - exp(-x)) <= 1 + 1/x, for each ratio and the first that is not among them
+    double rate = plan.tail_first + plan.p0 - plan.reach, unknown = 1.0;
+    for (int i = 0; i <= plan.tail_levels && plan.tail_levels > 0; ++i, rate += plan.tail_step) {
+      const int times = i < plan.tail_levels ? plan.multiplicity + i * plan.multiplicity_growth : 1;
+      for (int l = 0; l < times; ++l) unknown *= 1.0 + 1.0 / (rate * plan.h);
+    }
+    log_unknown_ = rough_log(unknown);
   }
-  // v of the last node of the group, log P_0k there, the weights of the group's first and last node
-  bool operator()(double v, double log_raised, double first, double last, double sum) const {
-    if (!(sum > 0.0)) return false;
+  // The last node of a group of nodes, log P_0k there, the weights of the group's first and last
+  // node, and the sum so far. `unknown` returns the largest of the group's weights after the known
+  // ratios have been filtered out.
+  template <class Unknown>
+  FRACMOMENT_INLINE Answer operator()(double v, double log_raised, double first, double last,
+                                      double sum, Unknown&& unknown) const {
+    if (!(sum > 0.0)) return Answer::go_on;
     const double from_reference = v - double(plan_.reference) * plan_.h;
-    const double margin = plan_.reach * abs(from_reference) - log_tail_;
+    const double margin = plan_.reach * abs(from_reference);
     const double log_sum = rough_log(sum);
     // where negative orders may still bring the weights of smaller scales up
     const double ahead = plan_.p0 < 0.0 && v < plan_.all_decay
@@ -282,71 +320,154 @@ class MellinStop {
                              : 0.0;
     // with an atom the bound falls to dead^d, which is enough where weights of larger scales count
     if ((!atom_ || plan_.p0 >= plan_.reach) &&
-        log_raised + log_bound_ - plan_.p0 * from_reference + margin + ahead <
+        log_raised + log_bound_ - plan_.p0 * from_reference + margin - log_tail_ + ahead <
             log_sum - plan_.target - 6.0)
-      return true;
+      return Answer::nothing_left;
     // once all scales have decayed the weights themselves tell
-    if (v <= plan_.all_decay || last > first) return false;
-    return last <= 0.0 || rough_log(last) + margin < log_sum - plan_.target - 8.0;
+    if (v <= plan_.all_decay || last > first) return Answer::go_on;
+    if (last <= 0.0 || rough_log(last) + margin - log_tail_ < log_sum - plan_.target - 8.0)
+      return Answer::nothing_left;
+    if (plan_.tail_levels == 0) return Answer::go_on;
+    const double rest = unknown();
+    if (rest <= 0.0 || rough_log(rest) + log_unknown_ + margin < log_sum - plan_.target - 4.0)
+      return Answer::rest_known;
+    return Answer::go_on;
   }
 
  private:
   const MellinPlan& plan_;
   bool atom_;
-  double log_bound_ = 0.0, log_tail_ = 0.0;
+  double log_bound_ = 0.0, log_tail_ = 0.0, log_unknown_ = 0.0;
 };
 
 // The weights of one chunk from t, v and the nodes' expansions.
 template <bool Full, class V>
 FRACMOMENT_INLINE void chunk_weights(const MellinPlan& plan, const Real& log_single,
                                      const MellinNode<V>* node, const V* v, DD<V>* weight) {
-  for (int i = 0; i < MellinKernel<Full, V>::kVectors; ++i) {
+  constexpr int vectors = MellinKernel<Full, V>::kVectors;
+  DD<V> shift[vectors];
+  for (int i = 0; i < vectors; ++i) {
     const V from_reference = v[i] - splat<V>(double(plan.reference) * plan.h);
-    DD<V> shift = two_prod(from_reference, splat<V>(-plan.p0));
-    if (plan.k > 0) shift = shift - splat<V>(log_two()) * to_double(node[i].lift * plan.k);
-    const Scaled<V> e = exp_scaled<Full>(clamp_exponent(node[i].log_power + shift));
-    DD<V> w = e.mantissa * normalized(node[i].value);
+    shift[i] = two_prod(from_reference, splat<V>(-plan.p0));
+    if (plan.k > 0) shift[i] = shift[i] - splat<V>(log_two()) * to_double(node[i].lift * plan.k);
+  }
+  for (int i = 0; i < vectors; ++i) {
+    IntOf<V> exponent;
+    Pair<V> w = exp_pair<Full>(clamp_exponent(node[i].log_power + shift[i]), exponent);
+    w = w * node[i].value;
     if (plan.drop_single) {
-      const Scaled<V> s = exp_scaled<Full>(clamp_exponent(
-          shift + splat<V>(log_single) - splat<V>(log_two()) * to_double(e.exponent)));
-      w = w - scale_wide(s.mantissa * normalized(node[i].single), s.exponent);
+      IntOf<V> power;
+      const DD<V> log_one =
+          shift[i] + splat<V>(log_single) - splat<V>(log_two()) * to_double(exponent);
+      const Pair<V> one = exp_pair<Full>(clamp_exponent(log_one), power);
+      w = w - Pair<V>(scale_wide(normalized(one * node[i].single), power));
     }
-    weight[i] = scale_wide(w, clamp_power(e.exponent - node[i].down * std::int64_t(plan.m)));
+    weight[i] =
+        scale_wide(normalized(w), clamp_power(exponent - node[i].down * std::int64_t(plan.m)));
   }
 }
 
-// Weights P_mk(t_i) exp(-p0 (v_i - v_reference)) from v_first on, until MellinStop. Returns the
+// exp of a few numbers, on lanes.
+template <class V>
+FRACMOMENT_INLINE void exp_each(const Real* x, Real* out, int n) {
+  constexpr int W = LaneTraits<V>::lanes;
+  for (int start = 0; start < n; start += W) {
+    DD<V> lanes{};
+    for (int j = 0; j < W && start + j < n; ++j) {
+      set_lane(lanes.hi, j, x[start + j].hi);
+      set_lane(lanes.lo, j, x[start + j].lo);
+    }
+    lanes = exp(lanes);
+    for (int j = 0; j < W && start + j < n; ++j)
+      out[start + j] = {lane(lanes.hi, j), lane(lanes.lo, j)};
+  }
+}
+
+// The nodes t = e^v of a rule: from group to group by one factor, within a group by another,
+// whatever the lanes. The ratios of the ends are made with them.
+template <class V>
+class MellinGrid {
+ public:
+  static constexpr int W = LaneTraits<V>::lanes;
+
+  FRACMOMENT_INLINE MellinGrid(const MellinPlan& plan, MellinEnds& ends) {
+    for (int i = 0; i < kGroup / W; ++i) {
+      V offset{};
+      for (int j = 0; j < W; ++j) set_lane(offset, j, (i * W + j) * plan.h);
+      within_[i] = exp(DD<V>(offset));
+    }
+    const double h = plan.h;
+    const Real x[6] = {Real(double(plan.first) * h),           Real(kGroup * h),
+                       two_sum(double(plan.m), -plan.p0) * -h, Real(-h),
+                       two_sum(plan.tail_first, plan.p0) * -h, Real(-h * plan.tail_step)};
+    Real e[6];
+    exp_each<V>(x, e, 6);
+    group_t_ = e[0];
+    next_ = e[1];
+    EndSum &left = ends.left, &right = ends.right;
+    left.count = plan.left_rates;
+    for (int j = 0; j < left.count; ++j) left.ratio[j] = j == 0 ? e[2] : left.ratio[j - 1] * e[3];
+    right.count = 0;
+    for (int i = 0; i < plan.tail_levels; ++i, e[4] = e[4] * e[5])
+      for (int l = 0; l < plan.multiplicity + i * plan.multiplicity_growth; ++l)
+        right.ratio[right.count++] = e[4];
+  }
+  // The next nodes; `i` counts vectors.
+  FRACMOMENT_INLINE DD<V> next(int i) {
+    if (i > 0 && i % (kGroup / W) == 0) group_t_ = group_t_ * next_;
+    return within_[i % (kGroup / W)] * splat<V>(group_t_);
+  }
+  FRACMOMENT_INLINE void end_chunk() { group_t_ = group_t_ * next_; }
+
+ private:
+  DD<V> within_[kGroup / W];
+  Real group_t_, next_;
+};
+
+// The largest of a group's weights after the filter.
+template <class V>
+FRACMOMENT_INLINE double largest_filtered(const EndFilter& filter, const double* hi,
+                                          const double* lo) {
+  constexpr int W = LaneTraits<V>::lanes;
+  double largest = 0.0;
+  for (int i = 0; i < kGroup; i += W) {
+    Pair<V> sum{V{}, V{}};
+    for (int k = 0; k <= filter.count; ++k)
+      sum = sum + Pair<V>(load<V>(hi + i - k), load<V>(lo + i - k)) *
+                      splat_pair<V>(filter.coefficient[k]);
+    const V size = abs(sum.hi + sum.lo);
+    for (int j = 0; j < W; ++j) largest = std::max(largest, lane(size, j));
+  }
+  return largest;
+}
+
+// Weights P_mk(t_i) exp(-p0 (v_i - v_reference)) from v_first on, until MellinStop, and the sums
+// beyond, which take the place of as many weights at either end as they have ratios. Returns the
 // number of nodes, kTooSmall if `capacity` is, or kOverflow if the reference is too far from the
 // largest weights.
 template <bool Full, class V>
 std::int64_t mellin_weights(const UnitLaw& law, const MellinPlan& plan, double* hi, double* lo,
-                            std::int64_t capacity) {
+                            std::int64_t capacity, MellinEnds& ends) {
   constexpr int W = LaneTraits<V>::lanes, vectors = MellinKernel<Full, V>::kVectors;
   const MellinKernel<Full, V> kernel(law, plan);
   const MellinStop stop(law, plan);
   // d dead^(d-1), the weight of exactly one live unit
   const Real log_single =
       plan.drop_single ? log(law.dead) * (law.width - 1.0) + log(Real(law.width)) : Real(0.0);
-  // t = e^v: from group to group by one factor, within a group by another, whatever the lanes
-  DD<V> within[kGroup / W];
-  for (int i = 0; i < kGroup / W; ++i) {
-    V offset{};
-    for (int j = 0; j < W; ++j) set_lane(offset, j, (i * W + j) * plan.h);
-    within[i] = exp(DD<V>(offset));
-  }
-  const Real next = exp(Real(kGroup * plan.h));
-  Real group_t = exp(Real(double(plan.first) * plan.h));
+  MellinGrid<V> grid(plan, ends);
+  const EndFilter left(ends.left), right(ends.right);
+  V counting{};  // 0, 1, 2, ...
+  for (int j = 0; j < W; ++j) set_lane(counting, j, j);
   double sum = 0.0;
   for (std::int64_t start = 0; start + kChunk <= capacity; start += kChunk) {
     DD<V> t[vectors], weight[vectors];
-    V v[vectors] = {};
+    V v[vectors];
     MellinNode<V> node[vectors];
     for (int i = 0; i < vectors; ++i) {
-      if (i % (kGroup / W) == 0 && (start > 0 || i > 0)) group_t = group_t * next;
-      t[i] = within[i % (kGroup / W)] * splat<V>(group_t);
-      for (int j = 0; j < W; ++j)
-        set_lane(v[i], j, double(plan.first + start + i * W + j) * plan.h);
+      t[i] = grid.next(i);
+      v[i] = (counting + double(plan.first + start + i * W)) * plan.h;
     }
+    grid.end_chunk();
     kernel.nodes(t, node);
     chunk_weights<Full>(plan, log_single, node, v, weight);
     for (int i = 0; i < vectors; ++i) {
@@ -356,14 +477,26 @@ std::int64_t mellin_weights(const UnitLaw& law, const MellinPlan& plan, double* 
     for (std::int64_t group = start; group < start + kChunk; group += kGroup) {
       for (int i = 0; i < kGroup; ++i) sum += hi[group + i];
       if (!(sum < 1e280)) return kOverflow;
+      // nothing to ask while the weights are large
+      if (group < kGroup || hi[group + kGroup - 1] > 1e-3 * sum) continue;
       const int last = int(group - start) + kGroup - 1;
       const MellinNode<V>& end = node[last / W];
       const double log_raised = lane(end.log_power.hi, last % W) +
                                 rough_log(lane(end.raised.hi, last % W)) -
                                 0.6931471805599453 * double(plan.k) * double(end.lift[last % W]);
-      if (stop(double(plan.first + start + last) * plan.h, log_raised, hi[group],
-               hi[group + kGroup - 1], sum))
-        return group + kGroup;
+      const auto answer = stop(
+          double(plan.first + start + last) * plan.h, log_raised, hi[group], hi[group + kGroup - 1],
+          sum, [&] {
+            return group < 2 * kGroup ? sum : largest_filtered<V>(right, hi + group, lo + group);
+          });
+      if (answer == MellinStop::Answer::go_on) continue;
+      const std::int64_t count = group + kGroup;
+      left.set_numerator(hi + left.count - 1, lo + left.count - 1, -1, ends.left);
+      if (answer == MellinStop::Answer::nothing_left)
+        ends.right.count = 0;
+      else
+        right.set_numerator(hi + count - right.count, lo + count - right.count, 1, ends.right);
+      return count;
     }
   }
   return kTooSmall;

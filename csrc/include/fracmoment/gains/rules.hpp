@@ -112,6 +112,7 @@ class RuleBook {
   Range range(int key) const;
   std::unique_ptr<Rule> make_rule(int key, int level) const;
   void attach_single(Rule& r) const;
+  void set_ends(MellinPlan& plan) const;
   void make_mellin(Rule& r, double low, double high, double target, bool drop_single) const;
   double tilted_mean(double p) const;
   void fill_mixture(Rule& r, double p_max) const;

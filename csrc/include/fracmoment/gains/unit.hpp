@@ -31,6 +31,50 @@ struct UnitLaw {
 
 inline namespace FRACMOMENT_ISA {
 
+// exp(x) as mantissa * 2^exponent to 2^-99 if Full, else to 2^-84: the series is in double from the
+// fourth power on.
+template <bool Full, class V>
+FRACMOMENT_INLINE Pair<V> exp_pair(const DD<V>& x, IntOf<V>& exponent) {
+  using tables::kInverseFactorialHi;
+  if constexpr (Full) {
+    const Scaled<V> e = exp_scaled<true>(x);
+    exponent = e.exponent;
+    return Pair<V>(e.mantissa);
+  } else {
+    const ExpReduction<V> e = reduce_exp(x);
+    exponent = e.exponent;
+    const Pair<V> r(e.rest), table(e.table);
+    V tail = splat<V>(kInverseFactorialHi[9]);
+    for (int n = 8; n >= 4; --n) tail = tail * r.hi + kInverseFactorialHi[n];
+    Pair<V> sum = splat_pair<V>(table_entry(kInverseFactorialHi, tables::kInverseFactorialLo, 3)) +
+                  tail * r.hi;
+    sum = sum * r + splat<V>(0.5);
+    return table + table * (sum * (r * r) + r);
+  }
+}
+
+// log y, from offset = y - 1 near 1: to 2^-97 if Full, else to 2^-83, where the series of
+// 2 atanh(r/(2+r)) is in double from the fourth power on.
+template <bool Full, class V>
+FRACMOMENT_INLINE Pair<V> log_pair(const Pair<V>& y, const Pair<V>& offset) {
+  using tables::kInverseOddHi;
+  if constexpr (Full) {
+    return Pair<V>(log_offset<true>(normalized(y), normalized(offset)));
+  } else {
+    const LogReduction<V> l = reduce_log(y.hi);
+    const Pair<V> z = scale_by(y, l.scale);
+    const DD<V> p = two_prod(z.hi, l.factor);
+    const Pair<V> r = select(l.near_one, offset, Pair<V>(p.hi - 1.0, p.lo + z.lo * l.factor));
+    const Pair<V> s = r * reciprocal(r + splat<V>(2.0)), q = s * s;
+    V tail = splat<V>(kInverseOddHi[6]);
+    for (int n = 5; n >= 2; --n) tail = tail * q.hi + kInverseOddHi[n];
+    const Pair<V> sum =
+        (splat_pair<V>(table_entry(kInverseOddHi, tables::kInverseOddLo, 1)) + tail * q.hi) * q;
+    return splat_pair<V>(log_two()) * l.exponent + Pair<V>(l.table) +
+           scale_by(s + s * sum, splat<V>(2.0));
+  }
+}
+
 // 1/sqrt(1 + x) for x >= 0: one step of third order from the rounded value, error below 2^-98.
 template <class V>
 FRACMOMENT_INLINE Pair<V> inverse_root(const Pair<V>& x) {
@@ -49,35 +93,52 @@ class UniformMoments {
   FRACMOMENT_INLINE UniformMoments(const UnitLaw& law, int m) : law_(law), m_(m) {
     if (!law.uniform) return;
     // F_j ~ tau^(2j+1)/(2j+1): the recurrence upwards cancels for small tau = tanh(asinh x) and the
-    // power series is slow for large tau. They change where tau^(2m+1) is 1e-9, or 1e-12 if not
-    // Full, which leaves 22 digits of the 31, or 19.
-    const double change = (Full ? 20.7 : 27.6) / (2 * m + 1), accuracy = Full ? 52.0 : 44.0;
+    // power series is slow for large tau. They change where tau^(2m+1) is 1e-9 if Full, which
+    // leaves 20 digits of the 29 of the logarithm; else 1e-6, which leaves 19 of 25, or 23 of 29
+    // for large m, where narrow intervals need more.
+    precise_ = Full || m > 8;
+    const double change = (Full ? 20.7 : 13.8) / (2 * m + 1), accuracy = Full ? 52.0 : 44.0;
     threshold_ = 1.0;
     for (int i = 0; i < 60 && threshold_ > 1e-3; ++i) {
       if (rough_log(threshold_) <= -change) break;
       threshold_ *= 0.875;
     }
     terms_ = std::min(126 - m, int(accuracy / -(2.0 * rough_log(threshold_))) + 2);
-    density_ = law.uniform_weight / (law.upper - law.lower);
+    const Real span = law.upper - law.lower;
+    density_ = law.uniform_weight / span;
+    // terms beyond these are in double: together below 2^-13 of a difference between the ends
+    const double lost = 9.0 + rough_log(std::max(1.0, law.upper.hi / span.hi));
+    exact_ = m + 2 + int(lost / -(2.0 * rough_log(threshold_)));
   }
 
   // E sqrt(y) (1-y)^j up^j times the weight, j = 0..m; root = sqrt(2t), up a power of two about
   // 1/(2t).
-  FRACMOMENT_INLINE void moments(const Pair<V>& root, V up, Pair<V>* f) const {
-    const End upper(splat_pair<V>(law_.upper) * root, threshold_);
-    const End lower(splat_pair<V>(law_.lower) * root, threshold_);
-    for (int j = 0; j <= m_; ++j) f[j] = Pair<V>{};
-    if (!all(upper.small)) add_recurrence(upper, lower, up, f);
-    add_series<false>(upper, up, f);
-    add_series<true>(lower, up, f);
-    const Pair<V> density = splat_pair<V>(density_) * reciprocal(root);
-    for (int j = 0; j <= m_; ++j) f[j] = f[j] * density;
+  template <int N>
+  FRACMOMENT_INLINE void moments(const Pair<V>* root, const V* up, Pair<V>* const* f) const {
+    End upper[N], lower[N];
+    for (int i = 0; i < N; ++i) {
+      upper[i] = End(splat_pair<V>(law_.upper) * root[i], threshold_);
+      lower[i] = End(splat_pair<V>(law_.lower) * root[i], threshold_);
+    }
+    for (int i = 0; i < N; ++i) {
+      for (int j = 0; j <= m_; ++j) f[i][j] = Pair<V>{V{}, V{}};
+      if (!all(upper[i].small)) add_recurrence(upper[i], lower[i], up[i], f[i]);
+    }
+    for (int i = 0; i < N; ++i) {
+      add_series<false>(upper[i], up[i], f[i]);
+      add_series<true>(lower[i], up[i], f[i]);
+    }
+    for (int i = 0; i < N; ++i) {
+      const Pair<V> density = splat_pair<V>(density_) * reciprocal(root[i]);
+      for (int j = 0; j <= m_; ++j) f[i][j] = f[i][j] * density;
+    }
   }
 
  private:
   struct End {
     Pair<V> tau, q, growth;  // tanh, its square, e^asinh|x|
     MaskOf<V> small, negative;
+    End() = default;
     FRACMOMENT_INLINE End(const Pair<V>& x, double threshold) {
       const Pair<V> square = x * x, s_inverse = inverse_root(square);
       tau = x * s_inverse;
@@ -96,7 +157,8 @@ class UniformMoments {
     const Pair<V> top = select(upper.small, one, upper.growth);
     const Pair<V> bottom = select(lower.small, one, lower.growth);
     const Pair<V> size = top * select(lower.negative, bottom, reciprocal(bottom));
-    Pair<V> g{log(normalized(size))};
+    const Pair<V> offset = size + splat<V>(-1.0);
+    Pair<V> g = precise_ ? log_pair<true>(size, offset) : log_pair<Full>(size, offset);
     Pair<V> power_up = select(upper.small, zero, upper.tau);
     Pair<V> power_low = select(lower.small, zero, lower.tau);
     V factor = splat<V>(1.0);
@@ -113,7 +175,7 @@ class UniformMoments {
   template <bool Subtract>
   FRACMOMENT_INLINE void add_series(const End& end, V up, Pair<V>* f) const {
     if (!any(end.small)) return;
-    const int last = m_ + terms_, exact = Full ? last : m_ + 2;
+    const int last = m_ + terms_, exact = Full ? last : exact_;
     V far = splat<V>(tables::kInverseOddHi[last]);
     for (int i = last - 1; i > exact; --i) far = far * end.q.hi + tables::kInverseOddHi[i];
     Pair<V> s{far, V{}}, tail[kMaxDerivative + 1];
@@ -130,7 +192,8 @@ class UniformMoments {
   }
 
   const UnitLaw& law_;
-  int m_, terms_ = 0;
+  int m_, terms_ = 0, exact_ = 0;
+  bool precise_ = true;  // the logarithm in full
   double threshold_ = 1.0;
   Real density_{0.0};
 };

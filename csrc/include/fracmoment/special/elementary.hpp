@@ -92,20 +92,32 @@ FRACMOMENT_INLINE DD<V> expm1_short(const DD<V>& x) {
   }
 }
 
-// exp(x), |x| < 10^5, relative error below 2^-99 if Full, else below 2^-66.
-template <bool Full, class V>
-FRACMOMENT_INLINE Scaled<V> exp_scaled(const DD<V>& x) {
+// exp(x) = table 2^exponent exp(rest), |rest| <= ln 2/128, for |x| < 10^5.
+template <class V>
+struct ExpReduction {
+  DD<V> table, rest;
+  IntOf<V> exponent;
+};
+template <class V>
+FRACMOMENT_INLINE ExpReduction<V> reduce_exp(const DD<V>& x) {
   const V k = round_to_integer(x.hi * 92.33248261893583);  // 64/ln 2
   const DD<V> a = two_sum(x.hi - k * tables::kExpStep[0], x.lo);
   const DD<V> b = two_prod(k, splat<V>(-tables::kExpStep[1]));
   const V c = k * tables::kExpStep[2];
-  DD<V> r = a + b;
-  r = r + (-c);
   const IntOf<V> n = to_int(k);
-  const DD<V> t = gather<V>(tables::kExp2Hi, tables::kExp2Lo, n & std::int64_t(63));
-  const DD<V> p = expm1_short<Full>(r);
-  if constexpr (Full) return {t + t * p, n >> 6};
-  return {fast_two_sum(t.hi, t.lo + t.hi * p.hi), n >> 6};
+  return {gather<V>(tables::kExp2Hi, tables::kExp2Lo, n & std::int64_t(63)), (a + b) + (-c),
+          n >> 6};
+}
+
+// exp(x), |x| < 10^5, relative error below 2^-99 if Full, else below 2^-66.
+template <bool Full, class V>
+FRACMOMENT_INLINE Scaled<V> exp_scaled(const DD<V>& x) {
+  const ExpReduction<V> e = reduce_exp(x);
+  const DD<V>& t = e.table;
+  const DD<V> p = expm1_short<Full>(e.rest);
+  if constexpr (Full) return {t + t * p, e.exponent};
+  const DD<V> tp = two_prod(t.hi, p.hi), sum = fast_two_sum(t.hi, tp.hi);
+  return {{sum.hi, sum.lo + (t.lo + (tp.lo + t.hi * p.lo))}, e.exponent};
 }
 
 template <class V>
@@ -150,24 +162,34 @@ FRACMOMENT_INLINE DD<V> log1p_short(const DD<V>& r) {
   return {value.hi + value.hi, value.lo + value.lo};
 }
 
+// log y = exponent log 2 + table + log(1 + r), where 1 + r = y scale factor, |r| <= 2^-6.9; if
+// near_one the first two are 0 and r = y - 1.
+template <class V>
+struct LogReduction {
+  V exponent, scale, factor;
+  DD<V> table;
+  MaskOf<V> near_one;
+};
+template <class V>
+FRACMOMENT_INLINE LogReduction<V> reduce_log(V y) {
+  const IntOf<V> b = bits(y), cell = (b >> 45) & std::int64_t(127);
+  // a mantissa of 1.375 or more is halved
+  const IntOf<V> e = ((b >> 52) & std::int64_t(2047)) - std::int64_t(1023) +
+                     select(cell >= std::int64_t(48), IntOf<V>{} + std::int64_t(1), IntOf<V>{});
+  const V factor = gather(tables::kLogReciprocal, cell);
+  const MaskOf<V> near_one = (factor == 1.0) & (e == std::int64_t(0));
+  return {to_double(e), pow2(-e), factor, gather<V>(tables::kLogCellHi, tables::kLogCellLo, cell),
+          near_one};
+}
+
 // log y where y > 0 is normal; the part near 1 is taken from offset = y - 1 if it is known
 // better than y itself.
 template <bool Full = true, class V>
 FRACMOMENT_INLINE DD<V> log_offset(const DD<V>& y, const DD<V>& offset) {
-  const IntOf<V> b = bits(y.hi);
-  IntOf<V> e = ((b >> 52) & std::int64_t(2047)) - std::int64_t(1023);
-  const IntOf<V> cell = (b >> 45) & std::int64_t(127);
-  e = e + select(cell >= std::int64_t(48), IntOf<V>{} + std::int64_t(1),
-                 IntOf<V>{});  // a mantissa of 1.375 or more is halved
-  const V down = pow2(-e), c = gather(tables::kLogReciprocal, cell);
-  const DD<V> z = scale_by(y, down);
-  const DD<V> p = two_prod(z.hi, c);
-  const DD<V> r0 = two_sum(p.hi - 1.0, p.lo) + z.lo * c;
-  const MaskOf<V> near_one = (c == 1.0) & (e == std::int64_t(0));
-  const DD<V> r = select(near_one, offset, r0);
-  const DD<V> cell_log = gather<V>(tables::kLogCellHi, tables::kLogCellLo, cell);
-  const DD<V> base = splat<V>(log_two()) * to_double(e) + cell_log;
-  return base + log1p_short<Full>(r);
+  const LogReduction<V> l = reduce_log(y.hi);
+  const DD<V> z = scale_by(y, l.scale), p = two_prod(z.hi, l.factor);
+  const DD<V> r = select(l.near_one, offset, two_sum(p.hi - 1.0, p.lo) + z.lo * l.factor);
+  return splat<V>(log_two()) * l.exponent + l.table + log1p_short<Full>(r);
 }
 
 // Natural logarithm, y > 0 normal. Error below 2^-97 max(|log y|, 2^-100) (absolute near 1 as
