@@ -1,4 +1,4 @@
-"""Run the benchmarks: ``python -m benchmarks [WORD ...] [--json]``.
+"""Run the benchmarks: ``python -m benchmarks [WORD ...] [--json | --markdown FILE]``.
 
 A WORD keeps the cases whose name contains it. Every answer is compared with the truth before it is
 timed; a case of ours that is wrong ends the run with status 1.
@@ -12,6 +12,7 @@ import math
 import sys
 import warnings
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -72,10 +73,7 @@ def print_case(result: dict[str, Any]) -> None:
     print(f"\n{result['case']}" + ("" if result["verified"] else "   WRONG"))
     for name, entry in result["methods"].items():
         ratio = "" if name == OURS else f"{entry['times ours']:.3g} x"
-        if result["unit"] == "ulp":
-            wrong = "not finite" if math.isinf(entry["error"]) else f"{entry['error']:.2g} ulp"
-        else:
-            wrong = f"{min(entry['error'], 999):.0f} digits"
+        wrong = error_text(entry["error"], result["unit"])
         print(f"  {name:<32}{shown(entry['seconds per value']):>10}{ratio:>12}{wrong:>16}")
 
 
@@ -90,10 +88,54 @@ def flat_cost(results: list[dict[str, Any]]) -> dict[str, float]:
     return ratios
 
 
+MARKDOWN_HEAD = """# Measured speeds
+
+Written by `python -m benchmarks --markdown docs/benchmarks.md`; what the columns mean and what the
+other ways are: [benchmarks/README.md](../benchmarks/README.md). Processor time for one value, one
+thread, and the largest error before timing. A ratio below 1 means that the other way is faster.
+Numbers belong to the machine in the first table; ratios carry over better.
+"""
+
+
+def error_text(error: float, unit: str) -> str:
+    if unit == "digits":
+        return f"{min(error, 999):.0f} digits"
+    return "not finite" if math.isinf(error) else f"{error:.2g} ulp"
+
+
+def markdown(about: dict[str, Any], results: list[dict[str, Any]], ratios: dict[str, float]) -> str:
+    lines = [MARKDOWN_HEAD, "| machine | |", "| --- | --- |"]
+    lines += [f"| {key} | {value} |" for key, value in about.items()]
+    lines += [
+        "",
+        "| case | way | time a value | times ours | error |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for result in results:
+        case = result["case"]
+        for name, entry in result["methods"].items():
+            ratio = "" if name == OURS else f"{entry['times ours']:.3g}"
+            wrong = error_text(entry["error"], result["unit"])
+            time = shown(entry["seconds per value"])
+            lines.append(f"| {case} | {name} | {time} | {ratio} | {wrong} |")
+            case = ""
+    if ratios:
+        lines += [
+            "",
+            "Time at width 10^6 over time at width 64:",
+            "",
+            "| law | ratio |",
+            "| --- | --- |",
+        ]
+        lines += [f"| {name} | {ratio:.2f} |" for name, ratio in ratios.items()]
+    return "\n".join(lines) + "\n"
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("words", nargs="*", metavar="WORD", help="only cases that contain it")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
+    parser.add_argument("--markdown", metavar="FILE", help="write a page with tables as well")
     options = parser.parse_args()
     about = machine()
     if not options.json:
@@ -108,6 +150,11 @@ def main() -> int:
             print_case(results[-1])
             sys.stdout.flush()
     ratios = flat_cost(results)
+    if options.markdown:
+        page = markdown(about, results, ratios)
+        if options.words:
+            page += f"\nOnly cases whose name contains one of: {', '.join(options.words)}.\n"
+        Path(options.markdown).write_text(page, encoding="utf-8")
     if options.json:
         document = {"machine": about, "cases": results, "width 10^6 over width 64": ratios}
         print(json.dumps(document, indent=1))

@@ -163,6 +163,29 @@ def array_cases() -> Iterator[Case]:
             values=len(widths),
         )
 
+    small = rng.integers(2, 17, count)
+    hard = {
+        "leaky, dropout 0.5": (LAWS["leaky"], 0.5),
+        "randomized": (LAWS["randomized"], 1.0),
+        "randomized, dropout 0.5": (LAWS["randomized"], 0.5),
+        "slopes around 0": (fm.RandomizedLeakyReLU(-0.3, 0.4), 1.0),
+        "slopes around 0, dropout 0.5": (fm.RandomizedLeakyReLU(-0.3, 0.4), 0.5),
+    }
+    for name, (activation, keep) in hard.items():
+
+        def narrow(d: int, activation: Any = activation, keep: float = keep, **more: Any) -> Any:
+            return fm.Gain(activation, d, keep_prob=keep).scale(1.0, **more)
+
+        def scales(activation: Any = activation, keep: float = keep) -> Any:
+            return fm.Gain(activation, small, keep_prob=keep).scale(1.0)
+
+        yield Case(
+            f"{name} scales, array of widths 2 to 16",
+            {OURS: scales},
+            by_digits(narrow, small[:50]),
+            values=count,
+        )
+
     def leaky(slope: float, **more: Any) -> Any:
         return fm.Gain(fm.LeakyReLU(slope), 64).scale(1.0, **more)
 
