@@ -21,13 +21,16 @@ from fracmoment.expansions import (
 )
 from fracmoment.gains import Gain
 from fracmoment.limits import DepthLimit, depth_limit, drift, log_variance, prob_dead
+from fracmoment.products import lyapunov_spectrum, lyapunov_variances
 from fracmoment.ratios import beta_moment, chi_moment, chi_ratio_moment, f_moment
 from fracmoment.scales import init_scale
 from fracmoment.simulation import (
     CheckpointError,
     Interrupted,
     LogNormSummary,
+    simulate_jacobian,
     simulate_log_norms,
+    simulate_lyapunov_spectrum,
     summarize_log_norms,
 )
 from fracmoment.tails import tail_index
@@ -59,11 +62,15 @@ __all__ = [
     "leaky_relu_scale_squared",
     "linear_scale_squared",
     "log_variance",
+    "lyapunov_spectrum",
+    "lyapunov_variances",
     "prob_dead",
     "relu_scale_squared",
     "scale_squared",
     "scale_squared_remainder",
+    "simulate_jacobian",
     "simulate_log_norms",
+    "simulate_lyapunov_spectrum",
     "summarize_log_norms",
     "tail_index",
     "unit_moments",

@@ -161,6 +161,29 @@ class QuantileTable:
 def norm_chain(
     tables: list[QuantileTable], layers: IntArray, seed: int, first: int, n: int
 ) -> FloatArray: ...
+def variate_sums(
+    table: QuantileTable, depth: int, block: int, seed: int, purpose: int, first: int, n: int
+) -> FloatArray: ...
+def product_exponents(
+    widths: IntArray,
+    lower: float,
+    upper: float,
+    factors: int,
+    seed: int,
+    purpose: int,
+    first: int,
+    n: int,
+) -> FloatArray: ...
+def product_singular_values(
+    widths: IntArray,
+    lower: float,
+    upper: float,
+    factors: int,
+    seed: int,
+    purpose: int,
+    first: int,
+    n: int,
+) -> FloatArray: ...
 def vector_chain(
     fan_in: IntArray,
     fan_out: IntArray,

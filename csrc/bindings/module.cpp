@@ -9,6 +9,7 @@ namespace py = pybind11;
 void bind_gains(py::module_& module);
 void bind_digits(py::module_& module);
 void bind_random(py::module_& module);
+void bind_spectra(py::module_& module);
 
 namespace {
 
@@ -35,4 +36,5 @@ PYBIND11_MODULE(_core, module) {
   bind_gains(module);
   bind_digits(module);
   bind_random(module);
+  bind_spectra(module);
 }

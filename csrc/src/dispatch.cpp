@@ -5,6 +5,7 @@
 #include <string>
 
 #include "fracmoment/kernels.hpp"
+#include "fracmoment/products/spectrum.hpp"
 #include "fracmoment/random/kernels.hpp"
 
 namespace fracmoment {
@@ -12,15 +13,18 @@ namespace fracmoment {
 namespace generic {
 extern const Kernels kKernels;
 extern const RandomKernels kRandomKernels;
+extern const SpectrumKernels kSpectrumKernels;
 }  // namespace generic
 #if defined(__x86_64__)
 namespace avx2 {
 extern const Kernels kKernels;
 extern const RandomKernels kRandomKernels;
+extern const SpectrumKernels kSpectrumKernels;
 }  // namespace avx2
 namespace avx512 {
 extern const Kernels kKernels;
 extern const RandomKernels kRandomKernels;
+extern const SpectrumKernels kSpectrumKernels;
 }  // namespace avx512
 #endif
 
@@ -29,12 +33,15 @@ namespace {
 struct InstructionSet {
   const Kernels* kernels;
   const RandomKernels* random;
+  const SpectrumKernels* spectrum;
 };
 #if defined(__x86_64__)
-constexpr InstructionSet kAvx2{&avx2::kKernels, &avx2::kRandomKernels};
-constexpr InstructionSet kAvx512{&avx512::kKernels, &avx512::kRandomKernels};
+constexpr InstructionSet kAvx2{&avx2::kKernels, &avx2::kRandomKernels, &avx2::kSpectrumKernels};
+constexpr InstructionSet kAvx512{&avx512::kKernels, &avx512::kRandomKernels,
+                                 &avx512::kSpectrumKernels};
 #endif
-constexpr InstructionSet kGeneric{&generic::kKernels, &generic::kRandomKernels};
+constexpr InstructionSet kGeneric{&generic::kKernels, &generic::kRandomKernels,
+                                  &generic::kSpectrumKernels};
 
 const InstructionSet* find(const char* name) {
 #if defined(__x86_64__)
@@ -60,6 +67,9 @@ std::atomic<const InstructionSet*>& active() {
 
 const Kernels& kernels() { return *active().load(std::memory_order_relaxed)->kernels; }
 const RandomKernels& random_kernels() { return *active().load(std::memory_order_relaxed)->random; }
+const SpectrumKernels& spectrum_kernels() {
+  return *active().load(std::memory_order_relaxed)->spectrum;
+}
 const char* active_isa() { return kernels().name; }
 void force_isa(const char* name) {
   const InstructionSet* table = find(name);

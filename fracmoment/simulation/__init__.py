@@ -1,7 +1,9 @@
 """Monte Carlo of random networks and matrix products, exact in law and reproducible to the bit."""
 
 from fracmoment.simulation.checkpoints import CheckpointError
+from fracmoment.simulation.jacobians import simulate_jacobian
 from fracmoment.simulation.log_norms import simulate_log_norms, summarize_log_norms
+from fracmoment.simulation.lyapunov import simulate_lyapunov_spectrum
 from fracmoment.simulation.runs import Interrupted
 from fracmoment.simulation.summaries import Estimate, LogNormSummary
 
@@ -10,6 +12,8 @@ __all__ = [
     "Estimate",
     "Interrupted",
     "LogNormSummary",
+    "simulate_jacobian",
     "simulate_log_norms",
+    "simulate_lyapunov_spectrum",
     "summarize_log_norms",
 ]

@@ -25,6 +25,8 @@ class Purpose(IntEnum):
     NORM_CHAIN = 3
     VECTOR_CHAIN = 4
     MATRIX_CHAIN = 5
+    LYAPUNOV_SPECTRUM = 18
+    JACOBIAN = 19
 
 
 def seed_of(rng: Any = None) -> int:

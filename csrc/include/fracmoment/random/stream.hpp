@@ -17,6 +17,8 @@ enum class Purpose : std::uint32_t {
   norm_chain = 3,
   vector_chain = 4,
   matrix_chain = 5,
+  lyapunov_spectrum = 18,
+  jacobian = 19,
 };
 
 struct Stream {
@@ -26,7 +28,7 @@ struct Stream {
 
 // Kinds of numbers that one unit or weight needs beside its normal: parts of the blocks of a layer.
 constexpr std::uint32_t kSlopeBlocks = 1u << 30;  // random slopes
-constexpr std::uint32_t kMaskBlocks = 1u << 31;   // dropout
+constexpr std::uint32_t kMaskBlocks = 1u << 31;   // dropout, signs
 constexpr std::uint32_t kBiasBlocks = 3u << 30;   // biases
 
 }  // namespace fracmoment

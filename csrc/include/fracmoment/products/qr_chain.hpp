@@ -1,0 +1,240 @@
+// Triangular factors of a product of random matrices: with Q_0 = I, D_k W_k Q_(k-1) = Q_k R_k, so
+// that the product is Q_k R_k ... R_1. A replica a lane.
+//
+// The units of a layer are numbered with the steeper side first, which changes no law and no
+// singular value: rows of different size then stay apart in the QR factorization, and the rows of
+// dead units are at the end. The rank is known without looking at the numbers: it is the smallest
+// number of live units so far, almost surely, and what rounding leaves beyond it is never used.
+#pragma once
+
+#include "fracmoment/products/reflections.hpp"
+#include "fracmoment/products/spectrum.hpp"
+#include "fracmoment/random/normal.hpp"
+#include "fracmoment/random/replica_blocks.hpp"
+
+namespace fracmoment {
+inline namespace FRACMOMENT_ISA {
+
+FRACMOMENT_INLINE int largest(Vec x) {
+  double most = x[0];
+  for (int i = 1; i < kLanes; ++i) most = std::max(most, x[i]);
+  return int(most);
+}
+FRACMOMENT_INLINE VecInt below(int i, Vec bound) { return (VecInt)(splat<Vec>(double(i)) < bound); }
+
+// A row of bits a lane, counted: how many of the first n of a layer's masks are set.
+inline Vec count_bits(const ReplicaBlocks& replicas, std::uint32_t layer, int n) {
+  Vec count{};
+  for (int done = 0; done < n; done += 128) {
+    Block random[1];
+    replicas.draw(layer, kMaskBlocks + std::uint32_t(done / 128), 0, random);
+    const VecBits words[2] = {first_bits(random[0]), second_bits(random[0])};
+    for (int half = 0; half < 2; ++half) {
+      const int left = n - done - 64 * half;
+      if (left <= 0) break;
+      const std::uint64_t used = left >= 64 ? ~std::uint64_t(0) : (std::uint64_t(1) << left) - 1;
+      for (int i = 0; i < kLanes; ++i)
+        count[i] += double(__builtin_popcountll(words[half][i] & used));
+    }
+  }
+  return count;
+}
+
+class FactorChain {
+ public:
+  FactorChain(const Product& product, const Stream& stream, std::uint64_t first)
+      : product_(product),
+        replicas_(stream, first),
+        steep_(product.lower == product.upper && abs(product.lower) > 1.0),
+        columns_(int(product.widths[0])),
+        rank_(splat<Vec>(double(product.widths[0]))) {
+    if (product.factors == Factors::forward) draw_input();
+  }
+
+  // Makes the factor of the next layer.
+  void step() {
+    const int width = int(product_.widths[layer_ + 1]);
+    columns_ = layer_ == 0 ? int(product_.widths[0]) : rows_;
+    if (product_.factors == Factors::bartlett)
+      bartlett(width);
+    else
+      multiply(width);
+    ++layer_;
+  }
+
+  int rows() const { return rows_; }        // the largest rank of a lane
+  int columns() const { return columns_; }  // the rows of the factor before
+  // Row i is 0 in the lanes whose rank is at most i.
+  Vec at(int i, int j) const { return select(below(i, rank_), factor_.at(i, j), Vec{}); }
+
+ private:
+  // ---- the rows of a layer
+
+  Vec first_slope() const { return splat<Vec>(steep_ ? product_.lower : 1.0); }
+  double last_slope() const { return steep_ ? 1.0 : product_.lower; }
+  bool has_dead() const { return product_.lower == 0.0 && product_.upper == 0.0; }
+
+  // The slope of unit i where it is not one of the first.
+  Vec later_slope(int i) const {
+    if (product_.lower == product_.upper) return splat<Vec>(last_slope());
+    Block random[1];
+    replicas_.draw(layer_, kSlopeBlocks + std::uint32_t(i), 0, random);
+    const Vec u = fma(to_nearest(first_bits(random[0])), splat<Vec>(0x1p-64), 0x1p-65);
+    return fma(u, splat<Vec>(product_.upper - product_.lower), product_.lower);
+  }
+
+  // The first `inputs` weights of rows row, ..., row + 3, as a strip; no address depends on how
+  // many are wanted.
+  FRACMOMENT_INLINE void draw(int row, int inputs) {
+    const std::int64_t fan_in = product_.widths[layer_ % product_.depth];
+    const auto row_pairs = std::uint32_t((fan_in + 1) / 2);
+    const int pairs = (inputs + 1) / 2;
+    strip_.resize(std::size_t(2 * pairs) * kStrip);
+    for (int p = 0; p < pairs; ++p) {
+      Block random[kStrip];
+      replicas_.draw(layer_, std::uint32_t(row) * row_pairs + std::uint32_t(p), row_pairs, random);
+      Vec* to = strip_.data() + 2 * p * kStrip;
+      for (int c = 0; c < kStrip; ++c) {
+        const auto z = normal_pair(first_bits(random[c]), second_bits(random[c]));
+        to[c] = z.first;
+        to[kStrip + c] = z.second;
+      }
+    }
+  }
+
+  void set_rank(int width, Vec live) {
+    const Vec bound = has_dead() ? live : splat<Vec>(double(width));
+    rank_ = select((VecInt)(bound < rank_), bound, rank_);
+    rows_ = largest(rank_);
+  }
+
+  // ---- by law: above the diagonal normals, on it the lengths of columns of normals
+
+  void bartlett(int width) {
+    const Vec live =
+        product_.linear() ? splat<Vec>(double(width)) : count_bits(replicas_, layer_, width);
+    set_rank(width, live);
+    factor_.reset(std::max(rows_, 1), columns_);
+    square_.assign(std::size_t(columns_), Vec{});
+    const int most = largest(live);
+    for (int row = 0; row < most; row += kStrip) {
+      draw(row, columns_);
+      for (int c = 0; c < kStrip && row + c < most; ++c) bartlett_row(row + c, c, live);
+    }
+    for (int j = 0; j < std::min(rows_, columns_); ++j)
+      factor_.at(j, j) = sqrt(square_[std::size_t(j)]);
+  }
+  FRACMOMENT_INLINE void bartlett_row(int i, int c, Vec live) {
+    const VecInt is_live = below(i, live);
+    const Vec* z = strip_.data() + c;
+    for (int j = 0; j <= std::min(i, columns_ - 1); ++j) {
+      Vec& sum = square_[std::size_t(j)];
+      const Vec x = select(is_live, z[j * kStrip], Vec{});
+      sum = fma(x, x, sum);
+    }
+    if (i < rows_)
+      for (int j = i + 1; j < columns_; ++j) factor_.at(i, j) = z[j * kStrip];
+  }
+
+  // ---- by multiplication and QR factorization
+
+  void multiply(int width) {
+    const int inputs = int(product_.widths[layer_]);
+    if (product_.factors == Factors::forward) {
+      factor_.reset(width, columns_);
+      forward_rows(width, inputs);
+      set_rank(width, first_);
+    } else {
+      first_ = product_.linear() ? splat<Vec>(double(width)) : count_bits(replicas_, layer_, width);
+      const int most = has_dead() ? largest(first_) : width;
+      factor_.reset(std::max(most, 1), columns_);
+      independent_rows(most, inputs);
+      set_rank(width, first_);
+    }
+    factor(factor_, columns_, rank_, next_);
+    before_.swap(next_);
+  }
+
+  // Rows row, ... of W Q from the strip of those of W.
+  void rotate() {
+    if (layer_ > 0) before_.apply((columns_ + 1) / 2, strip_.data());
+  }
+
+  void independent_rows(int most, int inputs) {
+    for (int row = 0; row < most; row += kStrip) {
+      draw(row, inputs);
+      rotate();
+      for (int c = 0; c < kStrip && row + c < most; ++c) {
+        const int i = row + c;
+        const Vec slope = product_.linear()
+                              ? splat<Vec>(1.0)
+                              : select(below(i, first_), first_slope(), later_slope(i));
+        for (int j = 0; j < columns_; ++j)
+          factor_.at(i, j) = slope * strip_[std::size_t(j * kStrip + c)];
+      }
+    }
+  }
+
+  void draw_input() {
+    layer_ = std::uint32_t(product_.depth);
+    const int inputs = int(product_.widths[0]);
+    draw(0, inputs);
+    for (int j = 0; j < inputs; ++j) input_.push_back(strip_[std::size_t(j * kStrip)]);
+    layer_ = 0;
+  }
+
+  // The pre-activations decide about the signs; every row goes to its place, lane by lane.
+  void forward_rows(int width, int inputs) {
+    output_.assign(std::size_t(width), Vec{});
+    first_ = Vec{};
+    Vec last = splat<Vec>(double(width - 1));
+    for (int row = 0; row < width; row += kStrip) {
+      draw(row, inputs);
+      Vec z[kStrip]{};
+      for (int j = 0; j < inputs; ++j)
+        for (int c = 0; c < kStrip; ++c)
+          z[c] = fma(strip_[std::size_t(j * kStrip + c)], input_[std::size_t(j)], z[c]);
+      rotate();
+      for (int c = 0; c < kStrip && row + c < width; ++c) {
+        const VecInt positive = (VecInt)(z[c] > 0.0);
+        const VecInt is_first = steep_ ? ~positive : positive;
+        const Vec slope =
+            select(positive, splat<Vec>(1.0), steep_ ? first_slope() : later_slope(row + c));
+        const Vec place = select(is_first, first_, last);
+        first_ += select(is_first, splat<Vec>(1.0), Vec{});
+        last -= select(is_first, Vec{}, splat<Vec>(1.0));
+        put(place, c, slope, slope * z[c]);
+      }
+    }
+    normalize_output();
+  }
+  FRACMOMENT_INLINE void put(Vec place, int c, Vec slope, Vec signal) {
+    for (int lane = 0; lane < kLanes; ++lane)
+      output_[std::size_t(place[lane])][lane] = signal[lane];
+    for (int j = 0; j < columns_; ++j) {
+      const Vec y = slope * strip_[std::size_t(j * kStrip + c)];
+      for (int lane = 0; lane < kLanes; ++lane) factor_.at(int(place[lane]), j)[lane] = y[lane];
+    }
+  }
+  void normalize_output() {
+    Vec square{};
+    for (const Vec& x : output_) square = fma(x, x, square);
+    const VecInt alive = (VecInt)(square > 0.0);
+    const Vec scale = select(alive, 1.0 / sqrt(select(alive, square, splat<Vec>(1.0))), Vec{});
+    for (Vec& x : output_) x *= scale;
+    input_.swap(output_);
+  }
+
+  const Product& product_;
+  ReplicaBlocks replicas_;
+  bool steep_;  // negative units are the steeper ones
+  std::uint32_t layer_ = 0;
+  int rows_ = 0, columns_;
+  Vec rank_, first_{};  // first_: how many units have the steeper slope
+  StripMatrix factor_;
+  Reflections before_, next_;
+  std::vector<Vec> strip_, square_, input_, output_;
+};
+
+}  // namespace FRACMOMENT_ISA
+}  // namespace fracmoment

@@ -1,0 +1,375 @@
+"""Spectra of products of random matrices: exact laws, known answers, every digit of small ones."""
+
+import hashlib
+
+import mpmath
+import numpy as np
+import pytest
+
+import fracmoment as fm
+from fracmoment import _core
+from fracmoment.simulation.streams import Purpose
+
+SETS = ("generic", "avx2", "avx512")
+SLOPE_BLOCKS, MASK_BLOCKS = 1 << 30, 1 << 31
+CHI, INDEPENDENT, FORWARD = 0, 1, 2
+
+
+def available_sets():
+    before = _core.active_isa()
+    found = []
+    for name in SETS:
+        try:
+            _core.force_isa(name)
+        except ValueError:
+            continue
+        found.append(name)
+    _core.force_isa(before)
+    return found
+
+
+# ---------------------------------------------------------------- the product, number by number
+
+
+def words(seed, purpose, replica, layer, blocks):
+    """The two 64-bit numbers of blocks, by the generator as its authors write it."""
+    mask = np.uint64(0xFFFFFFFF)
+    c = [
+        np.asarray(blocks, dtype=np.uint64),
+        np.full(len(blocks), layer, dtype=np.uint64),
+        np.full(len(blocks), replica & 0xFFFFFFFF, dtype=np.uint64),
+        np.full(len(blocks), (purpose << 24) | (replica >> 32), dtype=np.uint64),
+    ]
+    key = [seed & 0xFFFFFFFF, seed >> 32]
+    for _ in range(10):
+        p0, p1 = c[0] * np.uint64(0xD2511F53), c[2] * np.uint64(0xCD9E8D57)
+        half = np.uint64(32)
+        k0, k1 = np.uint64(key[0]), np.uint64(key[1])
+        c = [(p1 >> half) ^ c[1] ^ k0, p1 & mask, (p0 >> half) ^ c[3] ^ k1, p0 & mask]
+        key = [(key[0] + 0x9E3779B9) & 0xFFFFFFFF, (key[1] + 0xBB67AE85) & 0xFFFFFFFF]
+    shift = np.uint64(32)
+    return c[0] | (c[1] << shift), c[2] | (c[3] << shift)
+
+
+def normals(address, rows, columns):
+    """A matrix of normals by the transform of Box and Muller, two of a row from a block."""
+    pairs = (columns + 1) // 2
+    first, second = words(*address, np.arange(rows * pairs))
+    radius = np.sqrt(-2 * np.log((first.astype(float) + 0.5) * 2.0**-64))
+    angle = (second >> np.uint64(12)).astype(float) * 2.0**-52 - 0.5
+    sine, cosine = radius * np.sin(np.pi / 2 * angle), radius * np.cos(np.pi / 2 * angle)
+    cosine = np.where(second & np.uint64(1), -cosine, cosine)
+    swap = (second & np.uint64(2)).astype(bool)
+    z = np.stack([np.where(swap, sine, cosine), np.where(swap, cosine, sine)], axis=1)
+    return z.reshape(rows, 2 * pairs)[:, :columns]
+
+
+def live_units(address, width):
+    """How many of a layer's units are on their positive side."""
+    first, second = words(*address, MASK_BLOCKS + np.arange(-(-width // 128)))
+    bits = "".join(f"{int(w):064b}"[::-1] for pair in zip(first, second, strict=True) for w in pair)
+    return bits[:width].count("1")
+
+
+def slopes(address, width, lower, upper):
+    """The slopes of units on their negative side."""
+    first, _ = words(*address, SLOPE_BLOCKS + np.arange(width))
+    return (first.astype(float) + 0.5) * 2.0**-64 * (upper - lower) + lower
+
+
+def product(widths, lower, upper, factors, seed, replica):
+    """The product of all factors in mpmath, at the working precision."""
+    purpose, depth = int(Purpose.JACOBIAN), len(widths) - 1
+    total = mpmath.eye(widths[0])
+    signal = normals((seed, purpose, replica, depth), 1, widths[0])[0]
+    for layer in range(depth):
+        address = (seed, purpose, replica, layer)
+        width = widths[layer + 1]
+        w = normals(address, width, widths[layer])
+        negative = slopes(address, width, lower, upper)
+        if factors == FORWARD:
+            z = w @ signal
+            d = np.where(z > 0, 1.0, negative)
+            steep = lower == upper and abs(lower) > 1  # the steeper units have the first numbers
+            first = np.flatnonzero((z > 0) != steep)
+            last = np.setdiff1d(np.arange(width), first)
+            order = np.concatenate([first, last[::-1]])
+            w, d, z = w[order], d[order], z[order]
+            signal = d * z / max(np.linalg.norm(d * z), 1e-300)
+        else:
+            count = width if lower == upper == 1.0 else live_units(address, width)
+            ends = (lower, 1.0) if lower == upper and abs(lower) > 1 else (1.0, negative)
+            d = np.where(np.arange(width) < count, *ends)
+        factor = d[:, None] * w
+        if factors == CHI:
+            factor = bartlett(factor[:, : total.rows])
+        total = mpmath.matrix(factor.tolist()) * total
+    return total
+
+
+def bartlett(y):
+    """The triangular factor whose diagonal has the lengths of the columns of y from there on."""
+    count = min(y.shape)
+    r = np.triu(y[:count])
+    r[np.arange(count), np.arange(count)] = [np.linalg.norm(y[j:, j]) for j in range(count)]
+    return r
+
+
+def check_replica(widths, lower, upper, factors, seed, replica, values):
+    """Compare the logarithms of one replica with the singular values of its product."""
+    span = int((len(widths) - 1) * (4 - min(0, np.log10(abs(upper) or 1.0))))  # decades, at most
+    with mpmath.workdps(60 + span):
+        exact = product(widths, lower, upper, factors, seed, replica)
+        singular = sorted(mpmath.svd_r(exact, compute_uv=False), reverse=True)
+        singular = singular[: len(values)]
+        negligible = (singular[0] or 1) * mpmath.mpf(10) ** (-30 - span)
+        rank = sum(s > negligible for s in singular)
+        expected = [float(mpmath.log(s)) for s in singular[:rank]]
+    found = -np.sort(-values)
+    assert np.all(np.isneginf(found[rank:]))
+    np.testing.assert_allclose(found[:rank], expected, rtol=0, atol=1e-9)
+
+
+CASES = [
+    ([5] * 21, 1.0, 1.0, CHI),
+    ([12] * 21, 0.0, 0.0, CHI),
+    ([4, 9, 5, 12, 6], 0.0, 0.0, CHI),
+    ([4] * 201, 1.0, 1.0, INDEPENDENT),
+    ([12] * 21, 0.0, 0.0, INDEPENDENT),
+    ([6, 4, 11, 3, 8], 1.0, 1.0, INDEPENDENT),
+    ([6] * 21, 1e-8, 1e-8, INDEPENDENT),
+    ([6] * 21, -30.0, -30.0, INDEPENDENT),
+    ([7] * 21, 0.1, 0.4, INDEPENDENT),
+    ([12] * 16, 0.0, 0.0, FORWARD),
+    ([7, 3, 9, 5], 0.2, 0.2, FORWARD),
+    ([6] * 21, 1e-8, 1e-8, FORWARD),
+    ([6] * 21, 5.0, 5.0, FORWARD),
+    ([5] * 21, 0.1, 0.4, FORWARD),
+]
+
+
+@pytest.mark.parametrize("case", range(len(CASES)))
+def test_every_singular_value_of_small_products(case):
+    widths, lower, upper, factors = CASES[case]
+    values = _core.product_singular_values(
+        np.array(widths), lower, upper, factors, 77, Purpose.JACOBIAN, 2**33 + 5, 9
+    )
+    for i in (0, 8):
+        check_replica(widths, lower, upper, factors, 77, 2**33 + 5 + i, values[i])
+
+
+# ---------------------------------------------------------------- exact laws
+
+
+def test_the_exact_spectrum():
+    d, sigma = 7, 0.3
+    spectrum = fm.lyapunov_spectrum(d, sigma)
+    with mpmath.workdps(30):
+        exact = [
+            mpmath.log(mpmath.mpf(sigma))
+            + (mpmath.psi(0, mpmath.mpf(d - i) / 2) + mpmath.log(2)) / 2
+            for i in range(d)
+        ]
+        variances = [mpmath.psi(1, mpmath.mpf(d - i) / 2) / 4 for i in range(d)]
+    np.testing.assert_allclose(spectrum, [float(x) for x in exact], rtol=0, atol=2.5 * 2.0**-52)
+    np.testing.assert_allclose(
+        fm.lyapunov_variances(d), [float(x) for x in variances], rtol=2.5e-16, atol=0
+    )
+    for digits in (30, 200):
+        long = fm.lyapunov_spectrum(d, sigma, digits=digits)
+        with mpmath.workdps(digits + 10):
+            for i in range(d):
+                mean = (mpmath.psi(0, mpmath.mpf(d - i) / 2) + mpmath.log(2)) / 2
+                truth = mpmath.log(mpmath.mpf(sigma)) + mean
+                assert abs(long[i] - truth) <= abs(truth) * mpmath.mpf(10) ** -digits
+    assert fm.lyapunov_spectrum(d, [0.5, 1.0, 2.0]).shape == (3, d)
+    # Stirling's series of psi, next term of the order of width^-4
+    assert abs(fm.lyapunov_spectrum(10_000, 0.01)[0] + 0.5e-4 + 1e-8 / 6) < 1e-14
+
+
+def test_digits_survive_cancellation():
+    with mpmath.workdps(60):
+        sigma = mpmath.exp(-(mpmath.psi(0, 2) + mpmath.log(2)) / 2)  # zero drift, to 60 digits
+    value = fm.lyapunov_spectrum(4, sigma, digits=20)[0]
+    with mpmath.workdps(120):
+        truth = mpmath.log(sigma) + (mpmath.psi(0, mpmath.mpf(2)) + mpmath.log(2)) / 2
+        assert abs(truth) < mpmath.mpf(10) ** -55
+        assert abs(value / truth - 1) < mpmath.mpf(10) ** -20
+
+
+def z_of(sample, mean, variance=None):
+    spread = sample.var(axis=0) if variance is None else variance
+    return (sample.mean(axis=0) - mean) / np.sqrt(spread / len(sample))
+
+
+@pytest.mark.parametrize("method", ["chi", "qr"])
+def test_linear_exponents_have_their_exact_law(method):
+    d, depth, n = 6, 5, 20_000
+    x = fm.simulate_lyapunov_spectrum(d, 0.7, depth, n, rng=3, method=method)
+    mean, variance = fm.lyapunov_spectrum(d, 0.7), fm.lyapunov_variances(d) / depth
+    assert np.abs(z_of(x, mean, variance)).max() < 5
+    assert np.abs(z_of((x - mean) ** 2, variance)).max() < 5
+    correlation = np.corrcoef(x.T)[np.triu_indices(d, 1)]
+    assert np.abs(correlation).max() < 5 / np.sqrt(n)
+
+
+@pytest.mark.parametrize("method", ["chi", "qr"])
+def test_relu_exponents_of_one_layer(method):
+    d, n = 5, 40_000
+    x = fm.simulate_lyapunov_spectrum(d, 1.0, 1, n, rng=4, activation="relu", method=method)
+    live = np.isfinite(x).sum(axis=1)
+    counts = np.bincount(live, minlength=d + 1)
+    expected = n * np.array([1, 5, 10, 10, 5, 1]) / 32
+    assert np.abs((counts - expected) / np.sqrt(expected)).max() < 5
+    for count in range(1, d + 1):
+        part = x[live == count][:, :count]
+        exact, variance = fm.lyapunov_spectrum(count, 1.0), fm.lyapunov_variances(count)
+        assert np.abs(z_of(part, exact, variance)).max() < 5
+
+
+def moments_of_trace(d, q, sigma, depth):
+    """E tr S, E tr S^2 and E (tr S)^2 of S = J J^T with Bernoulli(q) masks, by recursion [HN20]."""
+    n1, n2 = d * q, d * q * (1 - q) + (d * q) ** 2
+    first, second, squared = float(d), float(d), float(d) ** 2  # S = I
+    for _ in range(depth):
+        first = sigma**2 * n1 * first
+        second, squared = (
+            sigma**4 * (n1 * squared + (n2 + n1) * second),
+            sigma**4 * (n2 * squared + 2 * n1 * second),
+        )
+    return first, second, squared
+
+
+@pytest.mark.parametrize(("activation", "q"), [("linear", 1.0), ("relu", 0.5)])
+@pytest.mark.parametrize(
+    ("masks", "method"), [("independent", "chi"), ("independent", "qr"), ("forward", "qr")]
+)
+def test_traces_of_jacobians(activation, q, masks, method):
+    d, depth, n = 8, 3, 20_000
+    x = fm.simulate_jacobian(
+        d, 0.4, depth, n, activation=activation, masks=masks, method=method, rng=5
+    )
+    s = np.exp(2 * x)
+    first, second, squared = moments_of_trace(d, q, 0.4, depth)
+    trace = s.sum(axis=1)
+    for sample, exact in ((trace, first), ((s**2).sum(axis=1), second), (trace**2, squared)):
+        assert abs(z_of(sample, exact)) < 5
+
+
+@pytest.mark.parametrize("method", ["chi", "qr"])
+def test_determinants(method):
+    """The sum of the logarithms is log |det|, a sum of independent log chi variates."""
+    d, depth, n = 9, 4, 20_000
+    x = fm.simulate_jacobian(d, 0.4, depth, n, activation="linear", method=method, rng=6)
+    total = x.sum(axis=1)
+    mean = depth * fm.lyapunov_spectrum(d, 0.4).sum()
+    variance = depth * fm.lyapunov_variances(d).sum()
+    assert abs(z_of(total, mean, variance)) < 5
+    assert abs(z_of((total - mean) ** 2, variance)) < 5
+
+
+@pytest.mark.parametrize("activation", ["relu", fm.LeakyReLU(0.3), "rrelu"])
+def test_forward_and_independent_masks_agree_in_law(activation):
+    n = 10_000
+    widths = [4, 6, 5]
+    one, other = (
+        fm.simulate_jacobian(
+            widths, 1.0, None, n, activation=activation, masks=masks, method="qr", rng=7
+        )
+        for masks in ("forward", "independent")
+    )
+    for statistic in (lambda x: np.exp(x[:, 0]), lambda x: np.exp(2 * x).sum(axis=1)):
+        a, b = statistic(one), statistic(other)
+        assert abs(a.mean() - b.mean()) < 5 * np.sqrt((a.var() + b.var()) / n)
+    ranks = [np.bincount(np.isfinite(x).sum(axis=1), minlength=5) for x in (one, other)]
+    total = ranks[0] + ranks[1]
+    z = (ranks[0] - ranks[1])[total > 0] / np.sqrt(total[total > 0])
+    assert np.abs(z).max() < 5
+
+
+# ---------------------------------------------------------------- range, bits, bad input
+
+
+def test_a_range_beyond_doubles():
+    depth = 3000
+    x = fm.simulate_jacobian(4, 5.0, depth, 16, activation="linear", rng=8)
+    assert x[0, 0] - x[0, -1] > 3000
+    z = (x / depth - fm.lyapunov_spectrum(4, 5.0)) / np.sqrt(fm.lyapunov_variances(4) / depth)
+    assert np.abs(z).max() < 5  # a bias of order 1/depth remains
+
+
+KNOWN = "a3116313eb440768ff678062ca1184d5d99884769d1da09b06d8722b3b14b943"
+
+
+def spectra():
+    options = {"rng": 9, "threads": 1}
+    return [
+        fm.simulate_lyapunov_spectrum(5, 1.0, 7, 13, **options),
+        fm.simulate_lyapunov_spectrum(5, 1.0, 7, 13, method="qr", **options),
+        fm.simulate_lyapunov_spectrum(9, 1.0, 2, 13, activation="relu", **options),
+        fm.simulate_lyapunov_spectrum(9, 1.0, 3, 13, activation="rrelu", **options),
+        fm.simulate_jacobian(5, 1.0, 30, 13, activation="linear", **options),
+        fm.simulate_jacobian(9, 1.0, 5, 13, **options),
+        fm.simulate_jacobian([9, 4, 6], 1.0, None, 13, masks="forward", **options),
+        fm.simulate_jacobian([3, 4, 6], 1.0, None, 13, activation="leaky_relu", **options),
+    ]
+
+
+def test_the_same_bits_on_every_instruction_set():
+    before = _core.active_isa()
+    digests = set()
+    for name in available_sets():
+        _core.force_isa(name)
+        digests.add(hashlib.sha256(b"".join(x.tobytes() for x in spectra())).hexdigest())
+    _core.force_isa(before)
+    assert digests == {KNOWN}
+
+
+def test_samples_do_not_depend_on_threads_or_neighbours():
+    for simulate, options in [
+        (fm.simulate_jacobian, {"masks": "forward"}),
+        (fm.simulate_jacobian, {}),
+        (fm.simulate_lyapunov_spectrum, {"activation": "relu"}),
+        (fm.simulate_lyapunov_spectrum, {}),
+    ]:
+        long = simulate(6, 1.0, 3, 100, rng=10, threads=1, **options)
+        for threads in (2, 5):
+            np.testing.assert_array_equal(
+                simulate(6, 1.0, 3, 100, rng=10, threads=threads, **options), long
+            )
+        np.testing.assert_array_equal(simulate(6, 1.0, 3, 3, rng=10, **options), long[:3])
+        assert simulate(6, 1.0, 3, 0, rng=10, **options).shape == (0, 6)
+
+
+def test_ranks_are_those_of_the_masks():
+    x = fm.simulate_jacobian(10, 1.0, 6, 500, rng=11)
+    y = fm.simulate_jacobian(10, 1.0, 6, 500, method="qr", rng=11)
+    np.testing.assert_array_equal(np.isfinite(x), np.isfinite(y))  # the same masks
+    narrow = fm.simulate_jacobian([10, 3, 10], 1.0, None, 50, activation="linear", rng=11)
+    assert np.all(np.isfinite(narrow).sum(axis=1) == 3)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error", "message"),
+    [
+        ({"width": 0}, ValueError, "width"),
+        ({"width": 2000}, ValueError, "width"),
+        ({"width": [3]}, ValueError, "width"),
+        ({"width": [3, 4], "depth": 7}, ValueError, "depth"),
+        ({"sigma": -1.0}, ValueError, "sigma"),
+        ({"sigma": [1.0, 2.0]}, ValueError, "sigma"),
+        ({"depth": 0}, ValueError, "depth"),
+        ({"n_samples": -1}, ValueError, "n_samples"),
+        ({"masks": "backward"}, ValueError, "masks"),
+        ({"method": "svd"}, ValueError, "method"),
+        ({"method": "chi", "masks": "forward"}, ValueError, "qr"),
+        ({"method": "chi", "activation": "leaky_relu"}, ValueError, "qr"),
+        ({"activation": fm.LeakyReLU([0.1, 0.2])}, ValueError, "activation"),
+        ({"threads": 0}, ValueError, "threads"),
+        ({"rng": "seed"}, TypeError, "rng"),
+    ],
+)
+def test_bad_input(wrong, error, message):
+    arguments = {"width": 4, "sigma": 1.0, "depth": 3, "n_samples": 2, **wrong}
+    with pytest.raises(error, match=message):
+        fm.simulate_jacobian(**arguments)
