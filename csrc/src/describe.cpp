@@ -15,7 +15,7 @@ void add_point(UnitLaw& unit, const Real& b, const Real& weight) {
 
 }  // namespace
 
-Description describe(const LawSpec& spec) {
+Description describe(const LawSpec& spec, bool exact_slopes) {
   Description r;
   r.live = spec.keep_prob;
   double lower = spec.lower, upper = spec.upper;
@@ -51,7 +51,7 @@ Description describe(const LawSpec& spec) {
   r.through_zero = lower <= 0.0;
   if (point) {
     add_point(unit, high * high, half);
-  } else if (lower > 0.0 && upper - lower < 1e-3 * upper) {
+  } else if (!exact_slopes && lower > 0.0 && upper - lower < 1e-3 * upper) {
     for (int i = 0; i < 16; ++i) {
       const Real a =
           low + (high - low) * Real(tables::kLegendreNodeHi[i], tables::kLegendreNodeLo[i]);

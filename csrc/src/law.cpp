@@ -217,10 +217,8 @@ double GainLaw::log_cumulant(int n) const {
 }
 
 Distribution GainLaw::Impl::distribution() const {
-  const Cumulants kappa = cumulants(2);
-  return Distribution({&law.unit, law.factor, log_alive, base.ratio, law.atom,
-                       law.kind == LawKind::one, kappa[1].hi,
-                       std::sqrt(std::max(kappa[2].hi, 1e-300)), kappa[1]});
+  return Distribution(
+      {describe(spec, true).unit, law.factor, log_alive, base.ratio, law.kind == LawKind::one});
 }
 
 void GainLaw::pdf(const double* r, double* out, std::size_t n) const {
@@ -240,9 +238,12 @@ void GainLaw::isf(const double* q, double* out, std::size_t n) const {
 }
 void GainLaw::centred_tails(const double* x, double* log_p, double* density, std::size_t n,
                             bool upper) const {
-  impl_->distribution().centred_tails(x, log_p, density, n, upper);
+  impl_->distribution().centred_tails(impl_->log_mean(), x, log_p, density, n, upper);
 }
-double GainLaw::log_abs_third() const { return impl_->distribution().log_abs_third(); }
+double GainLaw::log_abs_third() const {
+  const Cumulants kappa = impl_->cumulants(2);
+  return impl_->distribution().log_abs_third(kappa[1], std::sqrt(std::max(kappa[2].hi, 1e-300)));
+}
 
 double GainLaw::prob_zero() const {
   return impl_->law.atom ? exp_rounded(impl_->log_dead_power()) : 0.0;

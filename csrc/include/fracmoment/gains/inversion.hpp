@@ -2,17 +2,25 @@
 // the Laplace transform on a contour through the saddle point.
 //
 //   P(X <= x; X > 0) =  (1/2 pi i) int e^(zx) (L(z)^d - dead^d)/z dz,  Re z > 0 at the axis,
-//   P(X > x)         = -(1/2 pi i) int e^(zx) L(z)^d/z dz,             Re z < 0 at the axis,
+//   P(X > x)         = -(1/2 pi i) int e^(zx) (L(z)^d - dead^d)/z dz,  Re z < 0 at the axis,
 //   f(x)             =  (1/2 pi i) int e^(zx) (L(z)^d - dead^d) dz,
 // and for the ratio, with L_beta(z) = E (1 + 2z(b - beta))^(-1/2) the transform of Y - beta z^2,
 //   P(B <= beta) = P(sum(Y - beta z^2) <= 0): the same with x = 0 (without live units:
-//   (dead (1 - 2z beta)^(-1/2))^d is subtracted),
-//   f_B(beta) = (1/2 pi i) int d L_beta^(d-1) E (1 + 2z(b - beta))^(-3/2) dz.
+//   D^d with D = dead (1 - 2z beta)^(-1/2) is subtracted),
+//   f_B(beta) = (1/2 pi i) int d (L_beta^(d-1) E (1 + 2z(b - beta))^(-3/2) - dead part) dz.
 // For x > 0 the contour is the parabola z = -1/2 + (zeta+1/2)(1+iu)^2 around the cut, on which
-// e^(zx) decays like a Gaussian; for the ratio it is z = zeta + i s sinh(u) between the two cuts.
+// e^(zx) decays like a Gaussian; for the ratio it is the hyperbola between the two cuts
+// z = zeta + s (i sinh u + k (cosh u - 1)). The integrals of the ratio leave out the atoms, where
+// all units have the same slope: H^d with H = weight (1 + 2z(b - beta))^(-1/2) is subtracted too.
 // The trapezoidal rule in u converges exponentially; the step is halved until two results agree to
 // 2^-44, which puts the second within 2^-80. The larger side of the distribution is never
-// subtracted from 1 to get the smaller one. See docs/algorithms/inversion.md.
+// subtracted from 1 to get the smaller one.
+//
+// Points are given in units of a power of two, `scale`: R = scale sqrt(x). With z for z scale^2
+// and beta for beta/scale^2,
+//   L(z) = scale l(z) + dead,    l(z) = E[(base + 2zb)^(-1/2); b > 0],
+//   base + 2zb = scale^2 + 2z (b - scale^2 beta),
+// which loses nothing where scale^2 underflows. See docs/algorithms/inversion.md.
 #pragma once
 
 #include "fracmoment/gains/unit.hpp"
@@ -22,40 +30,56 @@ namespace fracmoment {
 
 enum class Inverse { cdf, sf, density };
 
-// One point to evaluate, in units of X (or B).
+// One point to evaluate, in units of scale^2.
 struct InversionPoint {
   Real x{0.0};          // x for X; 0 for the ratio
   Real beta{0.0};       // 0 for X; beta for the ratio
+  double scale = 1.0;   // a power of two
   double saddle = 0.0;  // zeta
-  double width = 1.0;   // s: the scale of u on which the integrand changes near 0, or of z (ratio)
+  double width = 1.0;   // s: the scale of z on which the integrand changes near zeta (ratio)
+  double bend = 0.0;    // k
+  double step = 0.25;   // first step in u: of few bits, so that every node is exact
 };
 
 inline namespace FRACMOMENT_ISA {
+
+// P(R = slope i of every unit) under orthogonal weights
+inline double slope_atom(const UnitLaw& unit, int i) {
+  return exp_rounded(log(unit.weight[i]) * unit.width);
+}
 
 template <class V>
 class Inversion {
  public:
   Inversion(const UnitLaw& unit, Inverse what, bool ratio)
-      : unit_(unit), what_(what), ratio_(ratio) {}
+      : unit_(unit), what_(what), ratio_(ratio) {
+    for (int i = 0; ratio && i < unit.points; ++i) has_atom_[i] = slope_atom(unit, i) > 0.0;
+  }
 
-  // The integrals at one point a lane; `converged` is false where steps ran out.
-  FRACMOMENT_INLINE DD<V> evaluate(const DD<V>& x, const DD<V>& beta, V saddle, V width,
-                                   MaskOf<V>& converged) {
-    x_ = x;
-    beta_ = beta;
-    saddle_ = saddle;
-    scale_ = width;
-    const Complex<V> at = real_part_only(DD<V>(saddle));
-    base_ = live_transform(at).re;
-    if (unit_.dead.hi > 0.0) base_ = base_ + dead_transform(at).re;
-    front_ = x * saddle + log(base_) * splat<V>(unit_.width);
-    V h = ratio_ ? splat<V>(0.25) : select(width < 0.3, width * 0.6, splat<V>(0.18));
+  // One point a lane.
+  struct Points {
+    DD<V> x{}, beta{};
+    V scale{}, saddle{}, width{}, bend{}, step{};
+  };
+
+  // The integrals; `converged` is false where steps ran out. Densities come multiplied by `scale`.
+  FRACMOMENT_INLINE DD<V> evaluate(const Points& points, MaskOf<V>& converged) {
+    at_ = points;
+    log_scale_ = log(DD<V>(at_.scale));
+    const Complex<V> at = real_part_only(DD<V>(at_.saddle));
+    const bool atom = unit_.dead.hi > 0.0;
+    peak_ = live_transform(at).re;
+    if (atom) peak_ = scale_by(peak_, at_.scale) + dead_transform(at).re;
+    DD<V> front = at_.x * at_.saddle + log(peak_) * splat<V>(unit_.width);
+    front = front + log_scale_ * splat<V>(atom ? 1.0 : unit_.width);
+    if (what_ == Inverse::density) front = front - log_scale_;
+    V h = at_.step;
     DD<V> sum = scale_by(integrand(V{}), splat<V>(0.5));
     decayed_ = ~MaskOf<V>{};
     sum = sum + march(h, h, sum);
     DD<V> result = sum * h;
     converged = MaskOf<V>{};
-    for (int level = 0; level < 6 && !all(converged); ++level) {
+    for (int level = 0; level < 6 && any(decayed_ & ~converged); ++level) {
       const V half = h * 0.5;
       const DD<V> finer_sum = sum + march(half, h, sum);
       const DD<V> finer = finer_sum * half;
@@ -67,7 +91,7 @@ class Inversion {
     }
     converged = converged & decayed_;
     const DD<V> scaled = result / splat<V>(pi());
-    const Scaled<V> e = exp_scaled<true>(clamp_exponent(front_));
+    const Scaled<V> e = exp_scaled<true>(clamp_exponent(front));
     const DD<V> value = e.mantissa * scaled;
     return scale_wide(value, e.exponent);
   }
@@ -91,22 +115,28 @@ class Inversion {
     return sum;
   }
 
-  // E (1 + 2z(b - beta))^(-1/2) over live units
+  // 1 - 2z beta = base/scale^2
+  FRACMOMENT_INLINE Complex<V> offset(const Complex<V>& z) const {
+    return real_part_only(DD<V>(splat<V>(1.0))) - z * scale_by(at_.beta, splat<V>(2.0));
+  }
+  // base + 2zb: the difference of b and beta first, as they may nearly be equal
+  FRACMOMENT_INLINE Complex<V> at_point(const Complex<V>& two_z, const Real& b) const {
+    const DD<V> beta = scale_by(scale_by(at_.beta, at_.scale), at_.scale);
+    return two_z * (splat<V>(b) - beta) + DD<V>(at_.scale * at_.scale);
+  }
+
+  // E (base + 2zb)^(-1/2) over live units
   FRACMOMENT_INLINE Complex<V> live_transform(const Complex<V>& z) const {
     const Complex<V> one = real_part_only(DD<V>(splat<V>(1.0)));
-    const Complex<V> two_z = z * DD<V>(splat<V>(2.0));
-    const Complex<V> base = one - two_z * beta_;
+    const Complex<V> two_z = scaled(z, splat<V>(2.0));
     Complex<V> sum{};
     for (int i = 0; i < unit_.points; ++i)
-      sum = sum +
-            one / square_root(base + two_z * splat<V>(unit_.point[i])) * splat<V>(unit_.weight[i]);
+      sum = sum + one / square_root(at_point(two_z, unit_.point[i])) * splat<V>(unit_.weight[i]);
     if (unit_.uniform) {
-      const Complex<V> root = square_root(two_z);
-      const Complex<V> ends = arc(root, base, unit_.upper) - arc(root, base, unit_.lower);
-      const DD<V> density = splat<V>(unit_.uniform_weight / (unit_.upper - unit_.lower));
       const MaskOf<V> zero = (two_z.re.hi == 0.0) & (two_z.im.hi == 0.0);
-      const Complex<V> safe = select(zero, one, root);
-      const Complex<V> part = ends / safe * density;
+      const Complex<V> root = square_root(select(zero, one, two_z));
+      const DD<V> density = splat<V>(unit_.uniform_weight / (unit_.upper - unit_.lower));
+      const Complex<V> part = arc_span(root, two_z, offset(z)) / root * density;
       sum = sum + select(zero, real_part_only(splat<V>(unit_.uniform_weight)), part);
     }
     return sum;
@@ -114,81 +144,147 @@ class Inversion {
   // and over dead ones
   FRACMOMENT_INLINE Complex<V> dead_transform(const Complex<V>& z) const {
     const Complex<V> one = real_part_only(DD<V>(splat<V>(1.0)));
-    const Complex<V> value =
-        ratio_ ? one / square_root(one - z * scale_by(beta_, splat<V>(2.0))) : one;
+    const Complex<V> value = ratio_ ? one / square_root(offset(z)) : one;
     return value * splat<V>(unit_.dead);
   }
-  // L^d - dead^d over L(zeta)^d: where the live part is tiny, dead^d times the series of
-  // (1+w)^d - 1, w = live/dead
-  FRACMOMENT_INLINE Complex<V> live_power(const Complex<V>& live, const Complex<V>& dead) const {
-    const DD<V> d(splat<V>(unit_.width)), one(splat<V>(1.0));
-    const Complex<V> whole = exp(log(over_base(live + dead)) * d);
-    const Complex<V> gone = exp(log(over_base(dead)) * d);
-    const Complex<V> w = live / dead;
-    const DD<V> size = (w.re * w.re + w.im * w.im) * (d * d);
-    const Complex<V> x = w * (real_part_only(one) - w * DD<V>(splat<V>(0.5))) * d;
-    const Complex<V> series = x * (real_part_only(one) + x * DD<V>(splat<V>(0.5)));
-    return select(size.hi < 1e-16, gone * series, whole - gone);
+
+  // arsinh(upper root/sqrt(base)) - arsinh(lower root/sqrt(base)), where base = scale^2 offset may
+  // underflow. arsinh is odd, and sums of numbers on either side of 0 are avoided.
+  FRACMOMENT_INLINE Complex<V> arc_span(const Complex<V>& root, const Complex<V>& two_z,
+                                        const Complex<V>& offset) const {
+    const Complex<V> high = root * splat<V>(unit_.upper), low = root * splat<V>(unit_.lower);
+    const Complex<V> high_root = square_root(at_point(two_z, unit_.upper * unit_.upper));
+    const Complex<V> low_root = square_root(at_point(two_z, unit_.lower * unit_.lower));
+    const Complex<V> step = root * splat<V>(unit_.upper - unit_.lower);
+    const MaskOf<V> near = norm(step) < norm(low_root) * 1e-4;
+    Complex<V> span = log(high + high_root);
+    if (unit_.lower.hi > 0.0) {
+      span = span - log(low + low_root);
+    } else {
+      const Complex<V> log_base = log(offset) + scale_by(log_scale_, splat<V>(2.0));
+      span = unit_.lower.hi < 0.0 ? span + log(low_root - low) - log_base
+                                  : span - log_base * DD<V>(splat<V>(0.5));
+    }
+    if (!any(near)) return span;
+    const Complex<V> one = real_part_only(DD<V>(splat<V>(1.0)));
+    const Complex<V> growth =
+        step * (one + (high + low) / (high_root + low_root)) / (low + low_root);
+    return select(near, short_log1p(growth), span);
   }
-  FRACMOMENT_INLINE Complex<V> over_base(const Complex<V>& a) const {
-    return {a.re / base_, a.im / base_};
+  FRACMOMENT_INLINE static V norm(const Complex<V>& a) {
+    return a.re.hi * a.re.hi + a.im.hi * a.im.hi;
   }
-  // log(A sqrt(2z) + sqrt(base + 2z A^2))
-  FRACMOMENT_INLINE Complex<V> arc(const Complex<V>& root, const Complex<V>& base,
-                                   const Real& slope) const {
-    const Complex<V> x = root * splat<V>(slope);
-    return log(x + square_root(base + x * x));
+  // log(1+x) = 2 artanh(x/(2+x)) for |x| < 0.03
+  FRACMOMENT_INLINE static Complex<V> short_log1p(const Complex<V>& x) {
+    const Complex<V> t = x / (x + DD<V>(splat<V>(2.0))), q = t * t;
+    const auto inverse_odd = [](int n) {
+      return splat<V>(table_entry(tables::kInverseOddHi, tables::kInverseOddLo, n));
+    };
+    Complex<V> sum = real_part_only(inverse_odd(9));
+    for (int n = 8; n >= 0; --n) sum = sum * q + inverse_odd(n);
+    return t * sum * DD<V>(splat<V>(2.0));
   }
 
-  // E (1 + 2z(b - beta))^(-3/2)
+  // (L^n - dead^n)/scale, or l^n without dead units, over peak^n. Where the live part is tiny,
+  // dead^n times the series of (1+w)^n - 1, w = scale l/dead.
+  FRACMOMENT_INLINE Complex<V> live_power(const Complex<V>& live, const Complex<V>& dead,
+                                          double exponent) const {
+    if (unit_.dead.hi == 0.0) return power_over_peak(live, exponent);
+    const DD<V> n(splat<V>(exponent)), one(splat<V>(1.0));
+    const V shrink = at_.scale, grow = 1.0 / shrink;
+    const Complex<V> whole = power_over_peak(scaled(live, shrink) + dead, exponent);
+    const Complex<V> gone = power_over_peak(dead, exponent);
+    const Complex<V> ratio = live / dead, w = scaled(ratio, shrink);
+    const Complex<V> x = ratio * (real_part_only(one) - scaled(w, splat<V>(0.5))) * n;
+    const Complex<V> series = x * (real_part_only(one) + scaled(x, shrink * 0.5));
+    const MaskOf<V> tiny = norm(w) * (exponent * exponent) < 1e-16;
+    return select(tiny, gone * series, scaled(whole - gone, grow));
+  }
+  FRACMOMENT_INLINE Complex<V> power_over_peak(const Complex<V>& a, double exponent) const {
+    return exp(log(Complex<V>{a.re / peak_, a.im / peak_}) * DD<V>(splat<V>(exponent)));
+  }
+  FRACMOMENT_INLINE static Complex<V> scaled(const Complex<V>& a, V power_of_two) {
+    return {scale_by(a.re, power_of_two), scale_by(a.im, power_of_two)};
+  }
+
+  // The density of the ratio: d (L^(d-1) C - D^(d-1) C_D)/scale over L(zeta)^d, where
+  // C = E (1 + 2z(b-beta))^(-3/2) of all units and C_D of the dead ones, which cancel exactly.
+  FRACMOMENT_INLINE Complex<V> ratio_density(const Complex<V>& z, const Complex<V>& live,
+                                             const Complex<V>& dead) const {
+    const double d = unit_.width;
+    const Complex<V> live_cubed = cubed(z);
+    const DD<V> front = DD<V>(splat<V>(d)) / peak_;
+    if (unit_.dead.hi == 0.0) return power_over_peak(live, d - 1.0) * live_cubed * front;
+    const Complex<V> all = scaled(live_cubed, at_.scale) + dead / offset(z);
+    return (live_power(live, dead, d - 1.0) * all + power_over_peak(dead, d - 1.0) * live_cubed) *
+           front;
+  }
+  // scale^2 E (base + 2zb)^(-3/2) over live units
   FRACMOMENT_INLINE Complex<V> cubed(const Complex<V>& z) const {
     const Complex<V> one = real_part_only(DD<V>(splat<V>(1.0)));
-    const Complex<V> two_z = z * DD<V>(splat<V>(2.0));
-    const Complex<V> base = one - two_z * beta_;
-    const auto power = [&](const Complex<V>& w) { return one / (w * square_root(w)); };
+    const Complex<V> two_z = scaled(z, splat<V>(2.0));
     Complex<V> sum{};
-    for (int i = 0; i < unit_.points; ++i)
-      sum = sum + power(base + two_z * splat<V>(unit_.point[i])) * splat<V>(unit_.weight[i]);
-    if (unit_.dead.hi > 0.0) sum = sum + power(base) * splat<V>(unit_.dead);
-    if (unit_.uniform) {  // int (w + 2z A^2)^(-3/2) dA = A/(w sqrt(w + 2z A^2))
+    for (int i = 0; i < unit_.points; ++i) {
+      const Complex<V> w = at_point(two_z, unit_.point[i]);
+      sum = sum + one / (w * square_root(w)) * splat<V>(unit_.weight[i]);
+    }
+    sum = scaled(scaled(sum, at_.scale), at_.scale);
+    if (unit_.uniform) {  // int (w + 2z A^2)^(-3/2) dA = A/(w sqrt(w + 2z A^2)), w = base
       const auto end = [&](const Real& a) {
-        return one / square_root(base + two_z * splat<V>(a * a)) * splat<V>(a);
+        return one / square_root(at_point(two_z, a * a)) * splat<V>(a);
       };
       const DD<V> density = splat<V>(unit_.uniform_weight / (unit_.upper - unit_.lower));
-      sum = sum + (end(unit_.upper) - end(unit_.lower)) / base * density;
+      Complex<V> span = end(unit_.upper);
+      if (unit_.lower.hi != 0.0) span = span - end(unit_.lower);
+      sum = sum + span / offset(z) * density;
     }
     return sum;
   }
 
+  // The part of the atoms where all units have the same slope > 0: H^d/z, or d H^d/(1 +
+  // 2z(b-beta)).
+  FRACMOMENT_INLINE Complex<V> atoms(const Complex<V>& z) const {
+    const Complex<V> one = real_part_only(DD<V>(splat<V>(1.0)));
+    const double d = unit_.width;
+    Complex<V> sum{};
+    for (int i = 0; i < unit_.points; ++i) {
+      if (!has_atom_[i]) continue;
+      const Complex<V> bottom = at_point(scaled(z, splat<V>(2.0)), unit_.point[i]);
+      const Complex<V> part =
+          power_over_peak(one / square_root(bottom) * splat<V>(unit_.weight[i]), d);
+      sum = sum + (what_ == Inverse::density ? part / bottom * DD<V>(splat<V>(d)) : part / z);
+    }
+    // Its integral is 0 but next to an atom; other units of measure mean points far below.
+    return select(at_.scale < 1.0, Complex<V>{}, sum);
+  }
+
   // Re of the integrand over exp(front), with dz/(i du)
   FRACMOMENT_INLINE DD<V> integrand(V u) const {
-    const DD<V> one(splat<V>(1.0)), zeta(saddle_);
+    const DD<V> one(splat<V>(1.0)), zeta(at_.saddle);
     Complex<V> z, speed;
     if (ratio_) {
       const DD<V> e = exp(DD<V>(u)), inverse = one / e;
-      const DD<V> half_scale(scale_ * 0.5);
-      z = {zeta, (e - inverse) * half_scale};
-      speed = real_part_only((e + inverse) * half_scale);
+      const DD<V> half_width(at_.width * 0.5);
+      const DD<V> sine = (e - inverse) * half_width, cosine = (e + inverse) * half_width;
+      z = {zeta + (cosine - DD<V>(at_.width)) * at_.bend, sine};
+      speed = {cosine, -(sine * at_.bend)};
     } else {
-      const DD<V> a = zeta + splat<V>(0.5);
+      const DD<V> a = zeta + DD<V>(at_.scale * at_.scale * 0.5);
       const DD<V> square = two_prod(u, u);
       z = {zeta - a * square, scale_by(a * u, splat<V>(2.0))};
       speed = Complex<V>{a, a * u} * DD<V>(splat<V>(2.0));
     }
-    const bool atom = unit_.dead.hi > 0.0;
     const Complex<V> live = live_transform(z);
-    const Complex<V> dead = atom ? dead_transform(z) : Complex<V>{};
-    const Complex<V> L = live + dead;
-    const DD<V> d(splat<V>(unit_.width));
+    const Complex<V> dead = unit_.dead.hi > 0.0 ? dead_transform(z) : Complex<V>{};
     Complex<V> value;
     if (what_ == Inverse::density && ratio_) {
-      value = exp(log(over_base(L)) * d) * cubed(z) / L * d;
+      value = ratio_density(z, live, dead);
     } else {
-      const Complex<V> shift = Complex<V>{z.re - zeta, z.im} * x_;
-      value = atom && what_ != Inverse::sf ? live_power(live, dead) : exp(log(over_base(L)) * d);
-      value = value * exp(shift);
+      value = live_power(live, dead, unit_.width);
+      if (!ratio_) value = value * exp(Complex<V>{z.re - zeta, z.im} * at_.x);
       if (what_ != Inverse::density) value = value / z;
     }
+    if (ratio_) value = value - atoms(z);
     const DD<V> r = (value * speed).re;
     return what_ == Inverse::sf ? -r : r;
   }
@@ -196,8 +292,9 @@ class Inversion {
   const UnitLaw& unit_;
   Inverse what_;
   bool ratio_;
-  DD<V> x_{}, beta_{}, base_{}, front_{};
-  V saddle_{}, scale_{};
+  bool has_atom_[kMaxPoints] = {};
+  Points at_;
+  DD<V> log_scale_{}, peak_{};  // peak_ = L(zeta)
   MaskOf<V> decayed_{};
 };
 
@@ -209,19 +306,21 @@ std::size_t invert(const UnitLaw& unit, Inverse what, bool ratio, const Inversio
   Inversion<V> inversion(unit, what, ratio);
   std::size_t failed = 0;
   for (std::size_t start = 0; start < n; start += std::size_t(W)) {
-    DD<V> x{}, beta{};
-    V saddle{}, width{};
+    typename Inversion<V>::Points lanes;
     for (int i = 0; i < W; ++i) {
       const InversionPoint& p = points[start + std::size_t(i) < n ? start + std::size_t(i) : n - 1];
-      set_lane(x.hi, i, p.x.hi);
-      set_lane(x.lo, i, p.x.lo);
-      set_lane(beta.hi, i, p.beta.hi);
-      set_lane(beta.lo, i, p.beta.lo);
-      set_lane(saddle, i, p.saddle);
-      set_lane(width, i, p.width);
+      set_lane(lanes.x.hi, i, p.x.hi);
+      set_lane(lanes.x.lo, i, p.x.lo);
+      set_lane(lanes.beta.hi, i, p.beta.hi);
+      set_lane(lanes.beta.lo, i, p.beta.lo);
+      set_lane(lanes.scale, i, p.scale);
+      set_lane(lanes.saddle, i, p.saddle);
+      set_lane(lanes.width, i, p.width);
+      set_lane(lanes.bend, i, p.bend);
+      set_lane(lanes.step, i, p.step);
     }
     MaskOf<V> converged;
-    const DD<V> value = inversion.evaluate(x, beta, saddle, width, converged);
+    const DD<V> value = inversion.evaluate(lanes, converged);
     for (int i = 0; i < W && start + std::size_t(i) < n; ++i) {
       const bool good = lane_mask(converged, i);
       out[start + std::size_t(i)] =

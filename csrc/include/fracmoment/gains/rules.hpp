@@ -23,7 +23,8 @@ struct Description {
   UnitLaw unit;
 };
 
-Description describe(const LawSpec& spec);
+// A narrow range of slopes is described by quadrature points unless `exact_slopes`.
+Description describe(const LawSpec& spec, bool exact_slopes = false);
 // The uniform part as points, by Gauss-Legendre panels in log A: for rules with added degrees of
 // freedom, whose moments have no closed form. No points at all where it would take too many.
 UnitLaw with_points(const UnitLaw& unit);
