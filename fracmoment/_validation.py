@@ -117,22 +117,26 @@ def depth(value: Any) -> int:
 
 def width(value: Any, name: str = "width") -> int | IntArray:
     """Return a layer width, or a read-only int64 array of widths."""
-    if type(value) is int:
-        if 1 <= value <= MAX_WIDTH:
-            return value
-        raise _refuse(name, value, f"an integer in [1, {MAX_WIDTH}]")
+    return integers(name, value, 1, MAX_WIDTH)
+
+
+def integers(name: str, value: Any, lowest: int, highest: int) -> int | IntArray:
+    """Return integers in [lowest, highest]: an int, or a read-only int64 array."""
+    if type(value) is int and lowest <= value <= highest:
+        return value
     if not is_array_like(value):
-        return integer(name, value, 1, MAX_WIDTH)
+        return integer(name, value, lowest, highest)
     array = np.asarray(value)
     if array.ndim == 0:
-        return integer(name, array[()], 1, MAX_WIDTH)
+        return integer(name, array[()], lowest, highest)
     if array.size == 0 and array.dtype.kind == "f":  # what NumPy makes of an empty list
         array = array.astype(np.int64)
+    allowed = f"integers in [{lowest}, {highest}]"
     if array.dtype.kind not in "iu":
-        raise _refuse_type(name, value, f"integers in [1, {MAX_WIDTH}]")
-    bad = (array < 1) | (array > MAX_WIDTH)
+        raise _refuse_type(name, value, allowed)
+    bad = (array < lowest) | (array > highest)
     if bad.any():
-        raise _refuse(name, _offender(array, bad), f"integers in [1, {MAX_WIDTH}]")
+        raise _refuse(name, _offender(array, bad), allowed)
     result = array.astype(np.int64)
     result.flags.writeable = False
     return result

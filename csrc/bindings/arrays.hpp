@@ -41,6 +41,18 @@ Array<T> map_array(const Array<T>& in, Kernel&& kernel) {
   return out;
 }
 
+// A new array of n numbers, written by fill(T*, n) without the interpreter lock.
+template <class T, class Fill>
+Array<T> filled(std::size_t n, Fill&& fill) {
+  Array<T> out(static_cast<py::ssize_t>(n));
+  T* target = out.mutable_data();
+  {
+    const py::gil_scoped_release unlocked;
+    fill(target, n);
+  }
+  return out;
+}
+
 // The common length of columns that belong together; the Python layer broadcasts them.
 template <class First, class... Rest>
 std::size_t common_length(const First& first, const Rest&... rest) {

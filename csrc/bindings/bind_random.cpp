@@ -20,19 +20,8 @@ using fracmoment::random_kernels;
 using fracmoment::Stream;
 using fracmoment::bindings::Array;
 using fracmoment::bindings::common_length;
+using fracmoment::bindings::filled;
 using fracmoment::bindings::length;
-
-// A new array of n numbers, written by fill(T*, n) without the interpreter lock.
-template <class T, class Fill>
-Array<T> filled(std::size_t n, Fill&& fill) {
-  Array<T> out(static_cast<py::ssize_t>(n));
-  T* target = out.mutable_data();
-  {
-    const py::gil_scoped_release unlocked;
-    fill(target, n);
-  }
-  return out;
-}
 
 template <class T, auto kernel>
 Array<T> row(std::uint64_t seed, std::uint32_t purpose, std::uint64_t replica, std::size_t n) {

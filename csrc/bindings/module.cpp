@@ -10,6 +10,7 @@ void bind_gains(py::module_& module);
 void bind_digits(py::module_& module);
 void bind_random(py::module_& module);
 void bind_spectra(py::module_& module);
+void bind_samplers(py::module_& module);
 
 namespace {
 
@@ -37,4 +38,5 @@ PYBIND11_MODULE(_core, module) {
   bind_digits(module);
   bind_random(module);
   bind_spectra(module);
+  bind_samplers(module);
 }

@@ -7,6 +7,7 @@
 #include "fracmoment/kernels.hpp"
 #include "fracmoment/products/spectrum.hpp"
 #include "fracmoment/random/kernels.hpp"
+#include "fracmoment/random/sampler_kernels.hpp"
 
 namespace fracmoment {
 
@@ -14,17 +15,20 @@ namespace generic {
 extern const Kernels kKernels;
 extern const RandomKernels kRandomKernels;
 extern const SpectrumKernels kSpectrumKernels;
+extern const SamplerKernels kSamplerKernels;
 }  // namespace generic
 #if defined(__x86_64__)
 namespace avx2 {
 extern const Kernels kKernels;
 extern const RandomKernels kRandomKernels;
 extern const SpectrumKernels kSpectrumKernels;
+extern const SamplerKernels kSamplerKernels;
 }  // namespace avx2
 namespace avx512 {
 extern const Kernels kKernels;
 extern const RandomKernels kRandomKernels;
 extern const SpectrumKernels kSpectrumKernels;
+extern const SamplerKernels kSamplerKernels;
 }  // namespace avx512
 #endif
 
@@ -34,14 +38,16 @@ struct InstructionSet {
   const Kernels* kernels;
   const RandomKernels* random;
   const SpectrumKernels* spectrum;
+  const SamplerKernels* samplers;
 };
 #if defined(__x86_64__)
-constexpr InstructionSet kAvx2{&avx2::kKernels, &avx2::kRandomKernels, &avx2::kSpectrumKernels};
+constexpr InstructionSet kAvx2{&avx2::kKernels, &avx2::kRandomKernels, &avx2::kSpectrumKernels,
+                               &avx2::kSamplerKernels};
 constexpr InstructionSet kAvx512{&avx512::kKernels, &avx512::kRandomKernels,
-                                 &avx512::kSpectrumKernels};
+                                 &avx512::kSpectrumKernels, &avx512::kSamplerKernels};
 #endif
 constexpr InstructionSet kGeneric{&generic::kKernels, &generic::kRandomKernels,
-                                  &generic::kSpectrumKernels};
+                                  &generic::kSpectrumKernels, &generic::kSamplerKernels};
 
 const InstructionSet* find(const char* name) {
 #if defined(__x86_64__)
@@ -69,6 +75,9 @@ const Kernels& kernels() { return *active().load(std::memory_order_relaxed)->ker
 const RandomKernels& random_kernels() { return *active().load(std::memory_order_relaxed)->random; }
 const SpectrumKernels& spectrum_kernels() {
   return *active().load(std::memory_order_relaxed)->spectrum;
+}
+const SamplerKernels& sampler_kernels() {
+  return *active().load(std::memory_order_relaxed)->samplers;
 }
 const char* active_isa() { return kernels().name; }
 void force_isa(const char* name) {

@@ -1,4 +1,4 @@
-"""Write ``csrc/include/fracmoment/random/tables.hpp``: polynomials and cells of normal numbers.
+"""Write ``csrc/include/fracmoment/random/tables.hpp``: what the samplers look up.
 
 The polynomials interpolate at Chebyshev nodes, in 40 digits, which is within a factor 2 of the
 best approximation.
@@ -71,6 +71,12 @@ def cells(kind: type[np.floating]) -> tuple[list[mpf], list[mpf]]:
     return reciprocals, [2 * mpmath.log(c) for c in reciprocals]
 
 
+def factorial_error(k: int) -> mpf:
+    """Return log k! - (y log y - y + log(2 pi)/2), y = k + 1/2."""
+    y = k + mpf(1) / 2
+    return mpmath.loggamma(k + 1) - (y * mpmath.log(y) - y + mpmath.log(2 * mpmath.pi) / 2)
+
+
 def array(name: str, values: Iterable[mpf], kind: type[np.floating]) -> str:
     """Return the definition of an array of exact constants."""
     single = kind is np.float32
@@ -94,6 +100,8 @@ def main() -> None:
             text += array(f"kLogarithmSeries{suffix}", series, kind)
             text += array(f"kQuarterSine{suffix}", interpolate(sine, QUARTER, terms[1]), kind)
             text += array(f"kQuarterCosine{suffix}", interpolate(cosine, QUARTER, terms[2]), kind)
+        errors = [factorial_error(k) for k in range(16)]
+        text += array("kFactorialError", errors, np.float64)
     OUT.write_text(text + "\n}  // namespace fracmoment::tables\n// clang-format on\n")
 
 

@@ -5,6 +5,14 @@ from fracmoment.simulation.jacobians import simulate_jacobian
 from fracmoment.simulation.log_norms import simulate_log_norms, summarize_log_norms
 from fracmoment.simulation.lyapunov import simulate_lyapunov_spectrum
 from fracmoment.simulation.runs import Interrupted
+from fracmoment.simulation.samplers import (
+    random_binomial,
+    random_chisquare,
+    random_gain,
+    random_gamma,
+    random_normal,
+    random_uniform,
+)
 from fracmoment.simulation.summaries import Estimate, LogNormSummary
 
 __all__ = [
@@ -12,6 +20,12 @@ __all__ = [
     "Estimate",
     "Interrupted",
     "LogNormSummary",
+    "random_binomial",
+    "random_chisquare",
+    "random_gain",
+    "random_gamma",
+    "random_normal",
+    "random_uniform",
     "simulate_jacobian",
     "simulate_log_norms",
     "simulate_lyapunov_spectrum",

@@ -25,6 +25,9 @@ class Purpose(IntEnum):
     NORM_CHAIN = 3
     VECTOR_CHAIN = 4
     MATRIX_CHAIN = 5
+    UNIFORM = 8
+    GAMMA = 9
+    BINOMIAL = 10
     LYAPUNOV_SPECTRUM = 18
     JACOBIAN = 19
 

@@ -62,9 +62,12 @@ class ReplicaLanes {
     for (int i = 0; i < n; ++i) {
       VecBits replica;
       for (int j = 0; j < kLanes; ++j) replica[j] = first + std::uint64_t(i * kLanes + j);
-      low_[i] = replica & std::uint64_t(0xffffffff);
-      high_[i] = (replica >> 32) | (std::uint64_t(stream.purpose) << 24);
+      place(i, stream, replica);
     }
+  }
+  // n groups of any replicas
+  ReplicaLanes(const Stream& stream, const VecBits (&replica)[n]) : seed_(stream.seed) {
+    for (int i = 0; i < n; ++i) place(i, stream, replica[i]);
   }
   FRACMOMENT_INLINE void draw(std::uint32_t layer, std::uint32_t block, Block (&out)[n]) const {
     for (int i = 0; i < n; ++i)
@@ -73,6 +76,11 @@ class ReplicaLanes {
   }
 
  private:
+  FRACMOMENT_INLINE void place(int i, const Stream& stream, VecBits replica) {
+    low_[i] = replica & std::uint64_t(0xffffffff);
+    high_[i] = (replica >> 32) | (std::uint64_t(stream.purpose) << 24);
+  }
+
   std::uint64_t seed_;
   VecBits low_[n], high_[n];
 };

@@ -17,6 +17,9 @@ enum class Purpose : std::uint32_t {
   norm_chain = 3,
   vector_chain = 4,
   matrix_chain = 5,
+  uniform = 8,
+  gamma = 9,
+  binomial = 10,
   lyapunov_spectrum = 18,
   jacobian = 19,
 };

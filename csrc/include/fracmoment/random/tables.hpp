@@ -16,6 +16,7 @@ inline constexpr float kCellLogarithmF[16] = {0x0.0p+0f, -0x1.6f0d280000000p-3f,
 inline constexpr float kLogarithmSeriesF[5] = {-0x1.0000000000000p+1f, 0x1.0000000000000p+0f, -0x1.5559460000000p-1f, 0x1.00149c0000000p-1f, -0x1.80bbfe0000000p-2f};
 inline constexpr float kQuarterSineF[4] = {0x1.921fb60000000p+0f, -0x1.4abbba0000000p-1f, 0x1.465ec40000000p-4f, -0x1.2d9b400000000p-8f};
 inline constexpr float kQuarterCosineF[5] = {0x1.0000000000000p+0f, -0x1.3bd3cc0000000p+0f, 0x1.03c1dc0000000p-2f, -0x1.55c57a0000000p-6f, 0x1.d9c2e80000000p-11f};
+inline constexpr double kFactorialError[16] = {-0x1.28682473d0de8p-4, -0x1.bc9973e8e1db4p-6, -0x1.0ea247396be10p-6, -0x1.84486c14b1396p-7, -0x1.2e8beb80f3703p-7, -0x1.ef89867b92493p-8, -0x1.a386dcd3c06cep-8, -0x1.6bb6a20de6c04p-8, -0x1.40ff247a7d346p-8, -0x1.1f40e2759fc33p-8, -0x1.03ed20f9b1149p-8, -0x1.dab0883cb1dc7p-9, -0x1.b4be6f256243bp-9, -0x1.9469f8a4d400fp-9, -0x1.788a11ec14ffbp-9, -0x1.604236c53b63bp-9};
 
 }  // namespace fracmoment::tables
 // clang-format on

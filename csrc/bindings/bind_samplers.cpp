@@ -1,0 +1,86 @@
+// Samplers of uniform, gamma and binomial numbers and of gains.
+#include "arrays.hpp"
+#include "fracmoment/random/sampler_kernels.hpp"
+
+namespace {
+
+namespace py = pybind11;
+using fracmoment::AliasTable;
+using fracmoment::Purpose;
+using fracmoment::QuantileTable;
+using fracmoment::sampler_kernels;
+using fracmoment::Stream;
+using fracmoment::bindings::Array;
+using fracmoment::bindings::common_length;
+using fracmoment::bindings::filled;
+using fracmoment::bindings::length;
+
+Stream stream_of(std::uint64_t seed, Purpose purpose) { return {seed, std::uint32_t(purpose)}; }
+
+template <class T, auto kernel>
+Array<T> uniforms(std::uint64_t seed, std::uint64_t replica, std::size_t n) {
+  return filled<T>(n, [&](T* out, std::size_t count) {
+    (sampler_kernels().*kernel)(stream_of(seed, Purpose::uniform), replica, out, count);
+  });
+}
+
+Array<double> gains(const QuantileTable& table, double log_mean, std::uint64_t seed,
+                    std::uint64_t replica, std::size_t n) {
+  return filled<double>(n, [&](double* out, std::size_t count) {
+    sampler_kernels().gains(table, log_mean, stream_of(seed, Purpose::gain), replica, out, count);
+  });
+}
+
+Array<std::int64_t> alias_variates(const AliasTable& table, std::uint64_t seed,
+                                   std::uint64_t replica, std::size_t n) {
+  return filled<std::int64_t>(n, [&](std::int64_t* out, std::size_t count) {
+    sampler_kernels().alias_variates(table, stream_of(seed, Purpose::binomial), replica, out,
+                                     count);
+  });
+}
+
+Array<double> probabilities(const AliasTable& table) {
+  const std::vector<double> p = table.probabilities();
+  return Array<double>(static_cast<py::ssize_t>(p.size()), p.data());
+}
+
+Array<double> gammas(const Array<double>& shape, std::uint64_t seed, std::uint64_t first,
+                     std::size_t n) {
+  const bool one_shape = length(shape) == 1;
+  if (!one_shape && length(shape) != n) throw std::invalid_argument("one shape, or n of them");
+  const double* shapes = shape.data();
+  return filled<double>(n, [&](double* out, std::size_t count) {
+    sampler_kernels().gammas(shapes, one_shape, stream_of(seed, Purpose::gamma), first, out, count);
+  });
+}
+
+Array<std::int64_t> binomials(const Array<std::int64_t>& trials, const Array<double>& p,
+                              std::uint64_t seed, std::uint64_t first) {
+  const std::int64_t* n = trials.data();
+  const double* q = p.data();
+  return filled<std::int64_t>(common_length(trials, p), [&](std::int64_t* out, std::size_t count) {
+    sampler_kernels().binomials(n, q, stream_of(seed, Purpose::binomial), first, out, count);
+  });
+}
+
+}  // namespace
+
+void bind_samplers(py::module_& module) {
+  using fracmoment::SamplerKernels;
+  using py::arg;
+  module.def("random_uniforms", &uniforms<double, &SamplerKernels::uniforms>, arg("seed"),
+             arg("replica"), arg("n"));
+  module.def("random_float_uniforms", &uniforms<float, &SamplerKernels::float_uniforms>,
+             arg("seed"), arg("replica"), arg("n"));
+  module.def("random_gains", &gains, arg("table"), arg("log_mean"), arg("seed"), arg("replica"),
+             arg("n"));
+  module.def("random_gammas", &gammas, arg("shape"), arg("seed"), arg("first"), arg("n"));
+  module.def("random_binomials", &binomials, arg("trials"), arg("p"), arg("seed"), arg("first"));
+  py::class_<AliasTable>(module, "AliasTable", fracmoment::bindings::ordinary_metaclass(),
+                         "A binomial law as an alias table.")
+      .def(py::init<std::int64_t, double>(), arg("n"), arg("p"))
+      .def_static("fits", &AliasTable::fits, arg("n"), arg("p"))
+      .def("first", &AliasTable::first)
+      .def("probabilities", &probabilities)
+      .def("variates", &alias_variates, arg("seed"), arg("replica"), arg("n"));
+}
