@@ -9,7 +9,7 @@ from typing import Any
 
 import mpmath
 import pytest
-from flint import arb_series
+from flint import acb, arb_series
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,7 +17,7 @@ import fracmoment as fm
 from fracmoment import certified
 from fracmoment.certified import CertificationError, Enclosure, Interval, laws
 from fracmoment.certified.laws import Law
-from fracmoment.certified.laws.contour import contour_moment
+from fracmoment.certified.laws.contour import beyond_linear, contour_moment
 from fracmoment.certified.laws.laplace import ratio_moment
 from fracmoment.certified.laws.mixture import chi_moment
 from fracmoment.certified.precision import working_precision
@@ -312,6 +312,29 @@ def test_order_next_to_the_edge_given_alive() -> None:
     # one live unit: the pole has residue d q^(d-1) (1-q) ... sqrt(2/pi) E b^(-1/2)
     assert enclosure.digits >= 30
     assert overlap(enclosure, certified.moment(gain, order, given_alive=True, digits=60))
+
+
+@pytest.mark.parametrize("weights", ["gaussian", "orthogonal"])
+@pytest.mark.parametrize("activation", [fm.LeakyReLU(9.4), fm.RandomizedLeakyReLU(0.5, 2)])
+def test_far_ends_of_contours_do_not_cancel(activation: Any, weights: Any) -> None:
+    # Near order -1 the integrand falls slowly, and is needed where few units are live.
+    gain = fm.Gain(activation, 40, keep_prob=0.25, weights=weights)
+    order = Fraction(-1) + Fraction(1, 10**9)
+    value = gain.moment(order, given_alive=True, digits=40)
+    enclosure = certified.moment(gain, order, given_alive=True, digits=35)
+    with mpmath.workdps(60):
+        assert abs(enclosure.mid / value - 1) < mpmath.mpf(10) ** -34
+
+
+@given(st.integers(25, 3000), st.floats(-200, -2), st.floats(-3.1, 3.1))
+@settings(max_examples=30)
+def test_several_live_units_without_cancellation(d: int, power: float, angle: float) -> None:
+    x = (acb(power, angle).exp() / d).mid()
+    with working_precision(64):
+        value = beyond_linear(x, d)
+    with working_precision(1000):
+        assert value.overlaps((1 + x) ** d - 1 - d * x)
+    assert abs(value).rel_accuracy_bits() > 50
 
 
 # ---------------------------------------------------------------- what follows from moments

@@ -30,14 +30,15 @@ from fracmoment.certified.laws.saddle import Saddle, moment_saddle
 from fracmoment.certified.laws.series import compose, exponent
 from fracmoment.certified.precision import working_precision
 
-__all__ = ["contour_moment", "serves"]
+__all__ = ["beyond_linear", "contour_moment", "serves"]
 
 # The angle phi of the contour, and how far those of the hyperbolas of the strip are from it. Binary
 # fractions: the strip is cut into pieces at these angles, exactly.
 _ANGLE, _STRIP = 0.6875, 0.59375
 _ANGLES = tuple(_ANGLE + _STRIP * (j - 4) / 4 for j in range(9))
-# Up to this width the atom is taken off without cancellation.
-_HORNER = 24
+# Up to this width the atom is taken off by a sum over the number of live units, and beyond it where
+# the mean number of live units is below this: the closed form would cancel there.
+_HORNER, _FEW = 24, 0.25
 # Bounds need no digits; nodes are products of an integer and a step of so many bits.
 _BOUND_BITS = 64
 _NODE_BITS = 96
@@ -107,12 +108,15 @@ class _Contour:
         if not law.has_atom:
             return live**d
         dead = ball(law.dead)
-        if d > _HORNER:
-            return (dead + live) ** d - dead**d - live * dead ** (d - 1) * d
-        total = acb(0)  # the same without cancellation: sum_{k>=2} C(d,k) dead^(d-k) live^k
-        for k in range(d, 1, -1):
-            total = total * live + dead ** (d - k) * math.comb(d, k)
-        return total * live * live
+        if d <= _HORNER:  # sum_{k>=2} C(d,k) dead^(d-k) live^k
+            total = acb(0)
+            for k in range(d, 1, -1):
+                total = total * live + dead ** (d - k) * math.comb(d, k)
+            return total * live * live
+        ratio = live / dead
+        if d * abs(ratio) < _FEW:
+            return beyond_linear(ratio, d) * dead**d
+        return (dead + live) ** d - dead**d - live * dead ** (d - 1) * d
 
     def integrands(self, w: arb, count: int) -> list[acb]:
         """Return the integrands of index below ``count``."""
@@ -264,6 +268,28 @@ def _subtracted(law: Law, p: arb) -> arb:
         weight = weight / (e - i)
     weight = weight * (1 + e).gamma() * contour.centre ** (-p - 1) / arb.pi()
     return _integrals(contour, 1)[0] * weight
+
+
+def beyond_linear(x: acb, d: int) -> acb:
+    """Return ``(1 + x)^d - 1 - d x`` for ``d |x| < 1``, by the binomial series from k = 2 on.
+
+    Each term is smaller than ``d |x|`` times the one before: a geometric series bounds the rest.
+
+    Examples
+    --------
+    >>> beyond_linear(acb("1e-50"), 30).real.str(10, radius=False)
+    '4.350000000e-98'
+    """
+    size = d * x.abs_upper()
+    total, term, k = acb(0), x * x * math.comb(d, 2), 2
+    while True:
+        total += term
+        term = term * x * (d - k) / (k + 1)
+        k += 1
+        if k > d or not exponent(term) + ctx.prec > exponent(total):
+            break
+    rest = (term.abs_upper() / (1 - size)).upper()
+    return total + acb(arb(0, rest), arb(0, rest))
 
 
 def _several(law: Law, p: arb_series) -> arb_series:
