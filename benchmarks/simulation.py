@@ -94,6 +94,69 @@ def normal_cases() -> Iterator[Case]:
     yield Case("normal, float32", "variate", 1, 0.0, 1.0, 3.0, single)
 
 
+def gamma_cases() -> Iterator[Case]:
+    rng = np.random.default_rng(4)
+    n = 1 << 18
+    shapes = np.exp(rng.uniform(0.0, 6.0, n))
+    # Moments of a gamma variate of a random one of the shapes: the sample has one of each, so that
+    # its z-scores are smaller than normal ones.
+    mean, square = shapes.mean(), (shapes**2 + shapes).mean()
+    raw = [(shapes * (shapes + 1) * (shapes + 2)).mean()]
+    raw.append((shapes * (shapes + 1) * (shapes + 2) * (shapes + 3)).mean())
+    fourth = raw[1] - 4 * mean * raw[0] + 6 * mean**2 * square - 3 * mean**4
+    methods = {
+        OURS: (lambda k: fm.random_gamma(shapes[:k], rng=1, threads=1), n),
+        "numpy standard_gamma": (lambda k: rng.standard_gamma(shapes[:k]), n),
+    }
+    yield Case(
+        "gamma, array of shapes", "variate", 1, mean, square - mean**2, fourth, dict(methods)
+    )
+    methods = {
+        OURS: (lambda k: fm.random_chisquare(64, k, rng=1, threads=1), n),
+        "numpy chisquare": (lambda k: rng.chisquare(64, k), n),
+    }
+    yield Case("chi-square 64", "variate", 1, 64.0, 128.0, 3 * 128.0**2 + 48 * 64, methods)
+
+
+def binomial_cases() -> Iterator[Case]:
+    rng = np.random.default_rng(5)
+    n = 1 << 18
+    for trials, p in [(64, 0.5), (64, 0.3), (1024, 0.5), (1024, 0.3), (20, 0.2), (10**12, 0.5)]:
+        column, chances = np.full(n, trials), np.full(n, p)
+        variance = trials * p * (1 - p)
+        fourth = variance * (1 + 3 * variance * (1 - 2 / trials))
+        methods: dict[str, tuple[Method, int]] = {
+            OURS: (lambda k, t=trials, q=p: fm.random_binomial(t, q, k, rng=1, threads=1), n),
+            "fracmoment, array": (
+                lambda k, t=column, q=chances: fm.random_binomial(t[:k], q[:k], rng=1, threads=1),
+                n,
+            ),
+            "numpy binomial": (lambda k, t=trials, q=p: rng.binomial(t, q, k), n),
+            "numpy binomial, array": (
+                lambda k, t=column, q=chances: rng.binomial(t[:k], q[:k]),
+                n,
+            ),
+        }
+        name = f"binomial {trials}, p = {p}"
+        yield Case(name, "variate", 1, trials * p, variance, fourth, methods)
+
+
+def gain_cases() -> Iterator[Case]:
+    rng = np.random.default_rng(6)
+    n = 1 << 18
+    gain = fm.Gain("relu", 64)
+    mean, square = gain.moment(1), gain.moment(2)
+    fourth = gain.moment(4) - 4 * mean * gain.moment(3) + 6 * mean**2 * square - 3 * mean**4
+    methods = {
+        OURS: (lambda k: fm.random_gain(gain, k, rng=1, threads=1), n),
+        "numpy binomial + gamma": (
+            lambda k: np.sqrt(2.0 * rng.standard_gamma(0.5 * rng.binomial(64, 0.5, k))),
+            n,
+        ),
+    }
+    yield Case("gain, relu 64", "variate", 1, mean, square - mean**2, fourth, methods)
+
+
 def numpy_norm_chain(width: int, sigma: float, depth: int) -> Method:
     """Return the same reduction in NumPy: a binomial number of live units, a chi-square."""
     rng = np.random.default_rng(2)
@@ -202,7 +265,8 @@ def main() -> int:
     if not options.json:
         for key, value in about.items():
             print(f"{key:<14}{value}")
-    for case in [*normal_cases(), *chain_cases(options.threads)]:
+    samplers = [*normal_cases(), *gamma_cases(), *binomial_cases(), *gain_cases()]
+    for case in [*samplers, *chain_cases(options.threads)]:
         if options.words and not any(word in case.name for word in options.words):
             continue
         results.append(measure(case))

@@ -187,9 +187,10 @@ def test_chisquare_is_twice_a_gamma_variate():
 
 def binomial_quantile_gap(x, n, p):
     """Largest distance of empirical and exact distribution, in Kolmogorov's units."""
-    values, counts = np.unique(x, return_counts=True)
+    values = np.unique(x)
+    values = values[:: 1 + values.size // 2000]
     exact = stats.binom.cdf(values, n, p)
-    empirical = np.cumsum(counts) / x.size
+    empirical = np.searchsorted(np.sort(x), values, side="right") / x.size
     return np.abs(exact - empirical).max() * np.sqrt(x.size)
 
 
