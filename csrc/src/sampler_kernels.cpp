@@ -1,6 +1,9 @@
 // Compiled once per instruction set, with FRACMOMENT_ISA naming it.
 #include "fracmoment/random/sampler_kernels.hpp"
 
+#include <algorithm>
+#include <cstring>
+
 #include "fracmoment/random/binomial.hpp"
 #include "fracmoment/random/gamma.hpp"
 #include "fracmoment/random/quantile.hpp"
@@ -64,17 +67,38 @@ void alias_variates(const AliasTable& table, const Stream& stream, std::uint64_t
 
 constexpr std::size_t kBatch = 1024;  // elements whose rejected attempts are collected
 
-// Elements of a batch still without a value.
+// Elements of a batch, in order; what follows them are old entries, good for unused lanes.
 struct Pending {
-  std::uint32_t index[kBatch];
+  std::uint64_t index[kBatch + W] = {};
   std::size_t count = 0;
-  FRACMOMENT_INLINE void push_where(VecInt mask, std::size_t at) {
+  FRACMOMENT_INLINE void push_where(VecInt mask, VecInt elements) {
+#if defined(__AVX512F__) && defined(__AVX512DQ__)
+    const __mmask8 chosen = _mm512_movepi64_mask((__m512i)mask);
+    _mm512_mask_compressstoreu_epi64(index + count, chosen, (__m512i)elements);
+    count += std::size_t(__builtin_popcount(chosen));
+#else
     for (int j = 0; j < W; ++j) {
-      index[count] = std::uint32_t(at) + std::uint32_t(j);
+      index[count] = std::uint64_t(elements[j]);
       count += std::size_t(mask[j] & 1);
     }
+#endif
+  }
+  FRACMOMENT_INLINE VecInt elements(std::size_t start) const {
+    VecInt r;
+    std::memcpy(&r, index + start, sizeof r);
+    return r;
   }
 };
+
+FRACMOMENT_INLINE VecInt consecutive(std::size_t first) {
+  VecInt r;
+  for (int j = 0; j < W; ++j) r[j] = std::int64_t(first) + j;
+  return r;
+}
+// Lanes that a list of `count` elements fills from `start` on.
+FRACMOMENT_INLINE VecInt used_lanes(std::size_t start, std::size_t count) {
+  return consecutive(start) < VecInt{} + std::int64_t(count);
+}
 
 template <bool one_shape>
 class GammaBatch {
@@ -122,23 +146,18 @@ class GammaBatch {
   FRACMOMENT_INLINE void attempt(std::size_t at, Vec normal, VecBits bits) {
     const GammaTrial trial = gamma_trial(shape_at(at), normal, bits);
     store(value_ + at, trial.value);
-    if (__builtin_expect(!all(trial.accepted), 0)) pending_.push_where(~trial.accepted, at);
+    if (__builtin_expect(!all(trial.accepted), 0))
+      pending_.push_where(~trial.accepted, consecutive(at));
   }
 
   void attempt_again(std::uint32_t attempt) {
     const std::size_t count = pending_.count;
     pending_.count = 0;
     for (std::size_t start = 0; start < count; start += W) {
-      std::uint32_t index[W];
-      VecBits replica[1];
-      VecInt second;
-      Vec shape;
-      for (int j = 0; j < W; ++j) {
-        index[j] = pending_.index[std::min(start + std::size_t(j), count - 1)];
-        replica[0][j] = pair_of(index[j]);
-        second[j] = -std::int64_t(index[j] / 8 % 2);
-        shape[j] = shape_[index[j]];
-      }
+      const VecInt index = pending_.elements(start);
+      const VecBits element = (VecBits)index + first_;
+      const VecBits replica[1] = {(element >> 4 << 3) + (element & std::uint64_t(7))};
+      const VecInt second = (VecInt)((element & std::uint64_t(8)) != std::uint64_t(0));
       const ReplicaLanes<1> replicas(stream_, replica);
       Block normals[1], accepts[1];
       replicas.draw(attempt, kGammaNormals, normals);
@@ -146,11 +165,11 @@ class GammaBatch {
       const NormalPair<Vec> z = normal_pair(first_bits(normals[0]), second_bits(normals[0]));
       const VecBits bits = second ? second_bits(accepts[0]) : first_bits(accepts[0]);
       const GammaTrial trial =
-          gamma_trial(GammaShape(shape), select(second, z.second, z.first), bits);
-      for (std::size_t j = 0; j < std::size_t(W) && start + j < count; ++j) {
-        value_[index[j]] = trial.value[j];
-        if (!trial.accepted[j]) pending_.index[pending_.count++] = index[j];
-      }
+          gamma_trial(GammaShape(gather(shape_, index)), select(second, z.second, z.first), bits);
+      const VecInt used = used_lanes(start, count);
+      for (int j = 0; j < W; ++j)
+        if (used[j]) value_[index[j]] = trial.value[j];
+      pending_.push_where(~trial.accepted & used, index);
     }
   }
 
@@ -241,26 +260,26 @@ class BinomialBatch {
             some_inverted ? select(inverted[i], value[i], trial.value) : trial.value);
       store(distance_ + here, trial.distance);
       store(uniform_ + here, trial.uniform);
-      contested_.push_where(~(trial.accepted | inverted[i]), here);
+      contested_.push_where(~(trial.accepted | inverted[i]), consecutive(here));
     }
   }
 
   void attempt_again(std::uint32_t attempt) {
     for (std::size_t start = 0; start < pending_.count; start += W) {
-      const Chosen chosen(*this, pending_, start);
-      VecBits replica[1];
-      for (int j = 0; j < W; ++j) replica[0][j] = first_ + chosen.index[j];
+      const VecInt index = pending_.elements(start);
+      const VecInt used = used_lanes(start, pending_.count);
+      const Vec n = gather(trials_, index), q = gather(q_, index);
+      const VecBits replica[1] = {(VecBits)index + first_};
       Block random[1];
       ReplicaLanes<1>(stream_, replica).draw(attempt, 0, random);
-      const BinomialTrial trial =
-          binomial_trial(BinomialHat(chosen.n, chosen.q), chosen.n, random[0]);
-      for (std::size_t j = 0; j < chosen.count; ++j) {
-        const std::uint32_t i = chosen.index[j];
-        value_[i] = trial.value[j];
-        distance_[i] = trial.distance[j];
-        uniform_[i] = trial.uniform[j];
-        if (!trial.accepted[j]) contested_.index[contested_.count++] = i;
+      const BinomialTrial trial = binomial_trial(BinomialHat(n, q), n, random[0]);
+      for (int j = 0; j < W; ++j) {
+        if (!used[j]) continue;
+        value_[index[j]] = trial.value[j];
+        distance_[index[j]] = trial.distance[j];
+        uniform_[index[j]] = trial.uniform[j];
       }
+      contested_.push_where(~trial.accepted & used, index);
     }
     settle_contested();
   }
@@ -269,40 +288,19 @@ class BinomialBatch {
   void settle_contested() {
     pending_.count = 0;
     for (std::size_t start = 0; start < contested_.count; start += W) {
-      const Chosen chosen(*this, contested_, start);
-      Vec value, distance, uniform;
-      for (int j = 0; j < W; ++j) {
-        value[j] = value_[chosen.index[j]];
-        distance[j] = distance_[chosen.index[j]];
-        uniform[j] = uniform_[chosen.index[j]];
-      }
-      const BinomialHat hat(chosen.n, chosen.q);
-      const VecInt accepted = binomial_accepted(hat, chosen.n, chosen.q, value, distance, uniform);
-      for (std::size_t j = 0; j < chosen.count; ++j)
-        if (!accepted[j]) pending_.index[pending_.count++] = chosen.index[j];
+      const VecInt index = contested_.elements(start);
+      const Vec n = gather(trials_, index), q = gather(q_, index);
+      const VecInt accepted = binomial_accepted(BinomialHat(n, q), n, q, gather(value_, index),
+                                                gather(distance_, index), gather(uniform_, index));
+      pending_.push_where(~accepted & used_lanes(start, contested_.count), index);
     }
     contested_.count = 0;
   }
 
-  // A vector of the elements of a list; the last one fills up.
-  struct Chosen {
-    Chosen(const BinomialBatch& batch, const Pending& list, std::size_t start)
-        : count(std::min(std::size_t(W), list.count - start)) {
-      for (std::size_t j = 0; j < std::size_t(W); ++j) {
-        index[j] = list.index[start + std::min(j, count - 1)];
-        n[j] = batch.trials_[index[j]];
-        q[j] = batch.q_[index[j]];
-      }
-    }
-    std::uint32_t index[W];
-    std::size_t count;
-    Vec n, q;
-  };
-
   Stream stream_;
   std::uint64_t first_;
   std::size_t n_;
-  double trials_[kBatch], q_[kBatch], value_[kBatch], distance_[kBatch], uniform_[kBatch];
+  double trials_[kBatch], q_[kBatch], value_[kBatch], distance_[kBatch] = {}, uniform_[kBatch] = {};
   Pending pending_, contested_;
 };
 
