@@ -42,7 +42,7 @@ void lyapunov(const Product& product, const Stream& stream, std::uint64_t first,
     for (std::size_t layer = 0; layer < product.depth; ++layer) {
       chain.step();
       for (int i = 0; i < chain.rows(); ++i) {
-        const Vec diagonal = chain.at(i, i);
+        const Vec diagonal = select(chain.alive(i), chain.at(i, i), Vec{});
         squares[std::size_t(i)].multiply(diagonal * diagonal);
       }
     }

@@ -158,6 +158,24 @@ def test_every_singular_value_of_small_products(case):
         check_replica(widths, lower, upper, factors, 77, 2**33 + 5 + i, values[i])
 
 
+def test_both_ends_of_the_spectrum_at_width_64():
+    """The norms of P and of its inverse, and the determinant, factor by factor."""
+    d, depth, seed, replica = 64, 20, 78, 4
+    values = _core.product_singular_values(
+        np.full(depth + 1, d), 1.0, 1.0, INDEPENDENT, seed, Purpose.JACOBIAN, replica, 1
+    )
+    found = -np.sort(-values[0])
+    product, inverse, log_det = np.eye(d), np.eye(d), 0.0
+    for layer in range(depth):
+        w = normals((seed, int(Purpose.JACOBIAN), replica, layer), d, d)
+        product, inverse = w @ product, inverse @ np.linalg.inv(w)
+        log_det += np.linalg.slogdet(w)[1]
+    assert abs(found[0] - np.log(np.linalg.norm(product, 2))) < 1e-10
+    assert abs(found[-1] + np.log(np.linalg.norm(inverse, 2))) < 1e-10
+    assert abs(found.sum() - log_det) < 1e-9
+    assert found[0] - found[-1] > 40  # LAPACK on the product would lose the last ones
+
+
 # ---------------------------------------------------------------- exact laws
 
 

@@ -16,11 +16,16 @@ inline namespace FRACMOMENT_ISA {
 
 constexpr double kNoExponent = -0x1p60;  // of a row of zeros
 
-// 2^k for integral k; 0 below -1022, 2^1000 above 1000 (which only meets columns of zeros).
-FRACMOMENT_INLINE Vec power(Vec k) {
-  const VecInt tiny = (VecInt)(k < -1022.0);
-  const Vec most = select((VecInt)(k < 1000.0), k, splat<Vec>(1000.0));
-  return select(tiny, Vec{}, pow2(to_int(select(tiny, Vec{}, most))));
+// x 2^k for integral k, cut to -1022 <= k <= 1000: beyond, x is 0 or the result does not matter.
+FRACMOMENT_INLINE Vec scaled(Vec x, Vec k) {
+  const Vec least = splat<Vec>(-1022.0), most = splat<Vec>(1000.0);
+  const Vec low = select((VecInt)(k > least), k, least);
+  const Vec cut = select((VecInt)(low < most), low, most);
+#if defined(__AVX512F__) && defined(__AVX512DQ__)
+  return (Vec)_mm512_maskz_scalef_pd(0xff, (__m512d)x, (__m512d)cut);
+#else
+  return x * pow2(to_int(cut));
+#endif
 }
 
 // floor(log2 |x|) of a normal number, kNoExponent otherwise.
@@ -75,29 +80,37 @@ class GradedRows {
   }
   // Coefficients of rows row, ..., inner - 1 for the four rows from `row` on.
   void set_coefficients(const FactorChain& factor, int row, int inner) {
-    Vec size[kStrip];
-    for (int c = 0; c < kStrip; ++c) size[c] = sizes_[std::size_t(std::min(row + c, inner))];
-    for (int l = row; l < inner; ++l)
-      for (int c = 0; c < kStrip; ++c) {
-        const bool inside = row + c < rows_ && l >= row + c;
+    const int count = std::min(kStrip, rows_ - row);
+    std::fill(coefficients_.begin(), coefficients_.end(), Vec{});
+    for (int c = 0; c < count; ++c) {
+      const Vec size = sizes_[std::size_t(row + c)];
+      const VecInt alive = factor.alive(row + c);
+      for (int l = row + c; l < inner; ++l)
         coefficients_[std::size_t((l - row) * kStrip + c)] =
-            inside ? factor.at(row + c, l) * power(exponent(l) - size[c]) : Vec{};
-      }
-    for (int c = 0; c < std::min(kStrip, rows_ - row); ++c) exponent(row + c) = size[c];
+            select(alive, scaled(factor.at(row + c, l), exponent(l) - size), Vec{});
+    }
+    for (int c = 0; c < count; ++c) exponent(row + c) = sizes_[std::size_t(row + c)];
   }
+  // Four rows and kStrip columns from (row, j) on, fewer at the ends.
   void multiply_tile(int row, int j, int inner) {
+    const int rows = std::min(kStrip, rows_ - row), width = std::min(kStrip, columns_ - j);
     Vec sum[kStrip][kStrip]{};
-    const int width = std::min(kStrip, columns_ - j);
-    for (int l = row; l < std::min(inner, j + width); ++l) {
-      Vec x[kStrip]{};
-      for (int b = 0; b < width; ++b) x[b] = at(l, j + b);
-      for (int c = 0; c < kStrip; ++c) {
-        const Vec coefficient = coefficients_[std::size_t((l - row) * kStrip + c)];
-        for (int b = 0; b < kStrip; ++b) sum[c][b] = fma(coefficient, x[b], sum[c][b]);
+    if (width == kStrip) {
+      for (int l = row; l < std::min(inner, j + kStrip); ++l) add_products(l, row, &at(l, j), sum);
+    } else {
+      for (int l = row; l < inner; ++l) {
+        Vec x[kStrip]{};
+        for (int b = 0; b < width; ++b) x[b] = at(l, j + b);
+        add_products(l, row, x, sum);
       }
     }
-    for (int c = 0; c < std::min(kStrip, rows_ - row); ++c)
+    for (int c = 0; c < rows; ++c)
       for (int b = 0; b < width; ++b) at(row + c, j + b) = sum[c][b];
+  }
+  FRACMOMENT_INLINE void add_products(int l, int row, const Vec* x, Vec (&sum)[kStrip][kStrip]) {
+    const Vec* coefficient = coefficients_.data() + (l - row) * kStrip;
+    for (int c = 0; c < kStrip; ++c)
+      for (int b = 0; b < kStrip; ++b) sum[c][b] = fma(coefficient[c], x[b], sum[c][b]);
   }
 
   int rows_, columns_;
@@ -125,7 +138,7 @@ class PivotedRows {
     for (int k = i; k < a_.rows(); ++k) {
       // increases with 2^(2 e) times the square
       const Vec whole = binary_exponent(square(k));
-      const Vec length = 2.0 * a_.exponent(k) + (whole + square(k) * power(-whole));
+      const Vec length = 2.0 * a_.exponent(k) + (whole + scaled(square(k), -whole));
       const VecInt more = (VecInt)(length > best);
       best = select(more, length, best);
       place = select(more, splat<Vec>(double(k)), place);
@@ -189,7 +202,7 @@ class JacobiColumns {
  public:
   // A sweep rotates the pairs with |cos| > kSmall. After a sweep that met none above kLarge the
   // cosines are about kLarge^2, and the lane is done.
-  static constexpr double kSmall = 0x1p-46, kLarge = 0x1p-26;
+  static constexpr double kSmall = 0x1p-40, kLarge = 0x1p-26;
   static constexpr int kSweeps = 60;
 
   explicit JacobiColumns(GradedRows& l)
@@ -202,7 +215,7 @@ class JacobiColumns {
       exponent(j) = l.exponent(j) + binary_exponent(l.at(j, j));
       start(j) = j;
       for (int m = j; m < n_; ++m) {
-        const Vec x = l.at(m, j) * power(l.exponent(m) - exponent(j));
+        const Vec x = scaled(l.at(m, j), l.exponent(m) - exponent(j));
         column(j)[m] = x;
         square(j) = fma(x, x, square(j));
       }
@@ -252,7 +265,7 @@ class JacobiColumns {
     const VecInt turn = active & (VecInt)(squared > kSmall * kSmall * lengths);
     if (!any(turn)) return Vec{};
     // in units of column i, y is smaller by the factor delta; tangent = delta times `slope`
-    const Vec delta = power(exponent(j) - exponent(i));
+    const Vec delta = scaled(splat<Vec>(1.0), exponent(j) - exponent(i));
     const Vec gap = fma(-(delta * delta), square(j), square(i)), twice = 2.0 * product;
     const Vec root = sqrt(fma(gap, gap, (delta * twice) * (delta * twice)));
     const Vec denominator = abs(gap) + root;
@@ -261,32 +274,32 @@ class JacobiColumns {
     const Vec tangent = delta * slope;
     const Vec cosine = 1.0 / sqrt(fma(tangent, tangent, splat<Vec>(1.0)));
     turn_columns(i, j, cosine, cosine * (delta * tangent), -(cosine * slope));
+    square(i) = fma(delta * tangent, product, square(i));
+    const Vec left = fma(-slope, product, square(j));
+    const VecInt lost = (VecInt)(left < 0.5 * square(j));  // by cancellation
+    square(j) = any(lost) ? select(lost, dot(y, y, start(j), n_), left) : left;
     return select(turn, squared / select(turn, lengths, splat<Vec>(1.0)), Vec{});
   }
   FRACMOMENT_INLINE void turn_columns(int i, int j, Vec cosine, Vec y_to_x, Vec x_to_y) {
     Vec *x = column(i), *y = column(j);
     const int from = std::min(start(i), start(j));
     start(i) = start(j) = from;
-    Vec first[2]{}, second[2]{};
     for (int m = from; m < n_; ++m) {
       const Vec old = x[m];
       x[m] = fma(y_to_x, y[m], cosine * old);
       y[m] = fma(x_to_y, old, cosine * y[m]);
-      first[m & 1] = fma(x[m], x[m], first[m & 1]);
-      second[m & 1] = fma(y[m], y[m], second[m & 1]);
     }
-    square(i) = first[0] + first[1];
-    square(j) = second[0] + second[1];
   }
 
-  // Lengths near 1 again, by powers of two.
+  // Exact lengths, and columns of a length near 1 again, by powers of two.
   void normalize() {
     for (int j = 0; j < n_; ++j) {
+      square(j) = dot(column(j), column(j), start(j), n_);
       const Vec whole = binary_exponent(square(j));
       const Vec half = round_to_integer(0.5 * whole - 0.25);
       const Vec shift = select((VecInt)(whole == kNoExponent), Vec{}, half);
       if (!any((VecInt)(shift != 0.0))) continue;
-      const Vec scale = power(-shift);
+      const Vec scale = scaled(splat<Vec>(1.0), -shift);
       for (int m = start(j); m < n_; ++m) column(j)[m] *= scale;
       square(j) *= scale * scale;
       exponent(j) += shift;

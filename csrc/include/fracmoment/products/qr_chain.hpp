@@ -64,8 +64,9 @@ class FactorChain {
 
   int rows() const { return rows_; }        // the largest rank of a lane
   int columns() const { return columns_; }  // the rows of the factor before
-  // Row i is 0 in the lanes whose rank is at most i.
-  Vec at(int i, int j) const { return select(below(i, rank_), factor_.at(i, j), Vec{}); }
+  // Row i of the factor is 0 in the lanes that are not alive there: their rank is at most i.
+  VecInt alive(int i) const { return below(i, rank_); }
+  Vec at(int i, int j) const { return factor_.at(i, j); }
 
  private:
   // ---- the rows of a layer
@@ -183,9 +184,10 @@ class FactorChain {
     layer_ = 0;
   }
 
-  // The pre-activations decide about the signs; every row goes to its place, lane by lane.
+  // The pre-activations decide about the signs; then every row goes to its place, lane by lane.
   void forward_rows(int width, int inputs) {
     output_.assign(std::size_t(width), Vec{});
+    sources_.assign(std::size_t(width), VecInt{});
     first_ = Vec{};
     Vec last = splat<Vec>(double(width - 1));
     for (int row = 0; row < width; row += kStrip) {
@@ -200,21 +202,29 @@ class FactorChain {
         const VecInt is_first = steep_ ? ~positive : positive;
         const Vec slope =
             select(positive, splat<Vec>(1.0), steep_ ? first_slope() : later_slope(row + c));
-        const Vec place = select(is_first, first_, last);
+        set_place(row + c, select(is_first, first_, last), slope * z[c]);
         first_ += select(is_first, splat<Vec>(1.0), Vec{});
         last -= select(is_first, Vec{}, splat<Vec>(1.0));
-        put(place, c, slope, slope * z[c]);
+        for (int j = 0; j < columns_; ++j)
+          factor_.at(row + c, j) = slope * strip_[std::size_t(j * kStrip + c)];
       }
     }
+    for (int s = 0; s < strips(columns_); ++s) reorder(factor_.strip(s), width);
     normalize_output();
   }
-  FRACMOMENT_INLINE void put(Vec place, int c, Vec slope, Vec signal) {
-    for (int lane = 0; lane < kLanes; ++lane)
+  // Unit i gets the number `place` of its lane.
+  void set_place(int i, Vec place, Vec signal) {
+    for (int lane = 0; lane < kLanes; ++lane) {
       output_[std::size_t(place[lane])][lane] = signal[lane];
-    for (int j = 0; j < columns_; ++j) {
-      const Vec y = slope * strip_[std::size_t(j * kStrip + c)];
-      for (int lane = 0; lane < kLanes; ++lane) factor_.at(int(place[lane]), j)[lane] = y[lane];
+      sources_[std::size_t(place[lane])][lane] = std::int64_t(i) * kStrip * kLanes + lane;
     }
+  }
+  void reorder(Vec* strip, int width) {
+    buffer_.resize(std::size_t(width) * kStrip * kLanes);
+    std::memcpy(buffer_.data(), strip, buffer_.size() * sizeof(double));
+    for (int i = 0; i < width; ++i)
+      for (int c = 0; c < kStrip; ++c)
+        strip[i * kStrip + c] = gather(buffer_.data() + c * kLanes, sources_[std::size_t(i)]);
   }
   void normalize_output() {
     Vec square{};
@@ -234,6 +244,8 @@ class FactorChain {
   StripMatrix factor_;
   Reflections before_, next_;
   std::vector<Vec> strip_, square_, input_, output_;
+  std::vector<VecInt> sources_;  // of every place: where its row is in a strip
+  std::vector<double> buffer_;
 };
 
 }  // namespace FRACMOMENT_ISA
