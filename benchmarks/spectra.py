@@ -1,8 +1,8 @@
 """Speed of spectra of random products: ``python -m benchmarks.spectra [WORD ...]``.
 
-Each method's samples are compared with an exact mean first (z-score within 5), then timed, on one
-thread (set OMP_NUM_THREADS=1 and the like for the peers). The statistic is log |det| for linear
-products and the squared Frobenius norm for masked ones.
+Each method's samples are compared with an exact mean first (z-score within 5), then timed in
+processor time, on one thread (set OMP_NUM_THREADS=1 and the like for the peers). The statistic is
+log |det| for linear products and the squared Frobenius norm for masked ones.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ import numpy as np
 
 import fracmoment as fm
 
-from .simulation import OURS, best_time
-from .timing import machine
+from .simulation import OURS
+from .timing import machine, seconds
 
 WIDTH, SIGMA = 64, 0.15
 Method = Callable[[int], Any]  # the samples of so many replicas
@@ -153,7 +153,7 @@ def main() -> int:
         base = math.nan
         for name, (run, n) in case.methods.items():
             z = z_score(case, run(max(n, 64)))
-            spent = best_time(run, n) / n / case.steps
+            spent = seconds(lambda run=run, n=n: run(n), 1.0) / n / case.steps
             base = spent if name == OURS else base
             good &= abs(z) < 5 or not name.startswith(OURS)
             wrong = "" if abs(z) < 5 else "   WRONG"

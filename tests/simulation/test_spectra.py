@@ -316,7 +316,7 @@ def test_a_range_beyond_doubles():
     assert np.abs(z).max() < 5  # a bias of order 1/depth remains
 
 
-KNOWN = "a3116313eb440768ff678062ca1184d5d99884769d1da09b06d8722b3b14b943"
+KNOWN = "0de325356126b1e86b6ca76a715c40909f36e3754db3b9bfc13176b83c6c169e"
 
 
 def spectra():
