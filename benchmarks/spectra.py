@@ -120,7 +120,7 @@ def every_case() -> Iterator[Case]:
             "numpy, LAPACK svd": (numpy_svd(depth, activation == "relu"), 8),
         }
         linear = activation == "linear"
-        if linear:  # most of the smallest singular values are rounding noise: log |det| is wrong
+        if linear:  # LAPACK's smallest are rounding noise: its log |det| is wrong
             mean = depth * float(fm.lyapunov_spectrum(WIDTH, SIGMA).sum())
         else:
             mean = WIDTH * (SIGMA**2 * WIDTH * half) ** depth
