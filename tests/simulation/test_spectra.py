@@ -316,7 +316,7 @@ def test_a_range_beyond_doubles():
     assert np.abs(z).max() < 5  # a bias of order 1/depth remains
 
 
-KNOWN = "0de325356126b1e86b6ca76a715c40909f36e3754db3b9bfc13176b83c6c169e"
+KNOWN = "4ad77ae9da3f518390265374fb6d977f76dedb4235a58099467ce574d66b6a69"
 
 
 def spectra():
