@@ -226,3 +226,33 @@ def test_empty_and_refused():
             fm.simulate_log_norms(**arguments)
     with pytest.raises(TypeError, match="rng"):
         fm.simulate_log_norms(gain, 1.0, 3, 5, rng="seed")
+
+
+def test_a_million_layers():
+    gain = fm.Gain("relu", 32)
+    y = fm.simulate_log_norms(gain, 10.0, 10**6, 8, rng=1)
+    z = (y - 10**6 * fm.drift(gain, 10.0)) / np.sqrt(10**6 * gain.log_var())
+    assert np.all(np.abs(z) < 5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("gain", TABLE_GAINS, ids=repr)
+def test_a_hundred_million_gains(gain):
+    """Counts in bins against the exact distribution function, tails included."""
+    n = 10**8
+    summary = fm.summarize_log_norms(gain, 1.0, 1, n, rng=2024)
+    assert abs(summary.mean.z(gain.log_mean())) < 5
+    assert abs(summary.variance.z(gain.log_var())) < 5
+    counts, edges = summary.histogram()
+    counts, edges = np.add.reduceat(counts, np.arange(0, counts.size, 16)), edges[::16]
+    law = _core.GainLaw(*law_of(gain))
+    r = np.exp(edges[1:])
+    upper = r > np.exp(gain.log_mean())
+    probability = np.diff(np.where(upper, 1.0 - law.sf(r), law.cdf(r)), prepend=0.0)
+    probability = probability[: counts.size]
+    expected = summary.alive * probability
+    usual = expected > 25
+    z = (counts[: expected.size] - expected)[usual] / np.sqrt(expected * (1 - probability))[usual]
+    assert np.abs(z).max() < 6.5  # fails by chance once in 10^7
+    chi_square, freedom = (z**2).sum(), usual.sum()
+    assert abs(chi_square - freedom) < 6 * np.sqrt(2 * freedom)
