@@ -46,11 +46,11 @@ Array<double> quantiles(const QuantileTable& table, const Array<std::uint64_t>& 
 
 Array<double> norm_chain(const std::vector<const QuantileTable*>& tables,
                          const Array<std::int64_t>& layers, std::uint64_t seed, std::uint64_t first,
-                         std::size_t n) {
+                         std::size_t n, std::uint32_t purpose) {
   std::vector<const QuantileTable*> chain;
   for (std::size_t i = 0; i < length(layers); ++i)
     chain.push_back(tables.at(std::size_t(layers.data()[i])));
-  const Stream stream{seed, std::uint32_t(fracmoment::Purpose::norm_chain)};
+  const Stream stream{seed, purpose};
   return filled<double>(n, [&](double* out, std::size_t count) {
     random_kernels().norm_chain(chain.data(), chain.size(), stream, first, out, count);
   });
@@ -128,7 +128,7 @@ void bind_random(py::module_& module) {
       .def("quantiles", &quantiles, arg("bits"))
       .def("hard_cells", &QuantileTable::hard_cells);
   module.def("norm_chain", &norm_chain, arg("tables"), arg("layers"), arg("seed"), arg("first"),
-             arg("n"));
+             arg("n"), arg("purpose") = std::uint32_t(fracmoment::Purpose::norm_chain));
   module.def("vector_chain", &vector_chain, arg("fan_in"), arg("fan_out"), arg("lower"),
              arg("upper"), arg("keep_prob"), arg("inverted"), arg("orthogonal"), arg("seed"),
              arg("first"), arg("n"));

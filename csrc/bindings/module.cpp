@@ -11,6 +11,7 @@ void bind_digits(py::module_& module);
 void bind_random(py::module_& module);
 void bind_spectra(py::module_& module);
 void bind_samplers(py::module_& module);
+void bind_rare_events(py::module_& module);
 
 namespace {
 
@@ -39,4 +40,5 @@ PYBIND11_MODULE(_core, module) {
   bind_random(module);
   bind_spectra(module);
   bind_samplers(module);
+  bind_rare_events(module);
 }

@@ -4,6 +4,7 @@ from fracmoment.simulation.checkpoints import CheckpointError
 from fracmoment.simulation.jacobians import simulate_jacobian
 from fracmoment.simulation.log_norms import simulate_log_norms, summarize_log_norms
 from fracmoment.simulation.lyapunov import simulate_lyapunov_spectrum
+from fracmoment.simulation.rare_events import RareEvent, rare_event_probability
 from fracmoment.simulation.runs import Interrupted
 from fracmoment.simulation.samplers import (
     random_binomial,
@@ -20,12 +21,14 @@ __all__ = [
     "Estimate",
     "Interrupted",
     "LogNormSummary",
+    "RareEvent",
     "random_binomial",
     "random_chisquare",
     "random_gain",
     "random_gamma",
     "random_normal",
     "random_uniform",
+    "rare_event_probability",
     "simulate_jacobian",
     "simulate_log_norms",
     "simulate_lyapunov_spectrum",

@@ -30,6 +30,8 @@ class Purpose(IntEnum):
     BINOMIAL = 10
     LYAPUNOV_SPECTRUM = 18
     JACOBIAN = 19
+    RARE_EVENT = 20
+    RARE_JUMP = 21
 
 
 def seed_of(rng: Any = None) -> int:

@@ -22,6 +22,8 @@ enum class Purpose : std::uint32_t {
   binomial = 10,
   lyapunov_spectrum = 18,
   jacobian = 19,
+  rare_event = 20,
+  rare_jump = 21,
 };
 
 struct Stream {
