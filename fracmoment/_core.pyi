@@ -236,3 +236,29 @@ class TiltedGain:
     def variance(self) -> float: ...
     def log_tails(self, y: FloatArray, upper: bool) -> FloatArray: ...
     def table(self) -> QuantileTable: ...
+
+def factor_table(law: TiltedGain, dead: float) -> QuantileTable: ...
+def log_perpetuities(
+    table: QuantileTable,
+    log_factor: float,
+    log_bound: float,
+    seed: int,
+    purpose: int,
+    first: int,
+    n: int,
+) -> FloatArray: ...
+def log_tail_weights(
+    tilted: QuantileTable,
+    tilted_log_factor: float,
+    plain: QuantileTable,
+    plain_log_factor: float,
+    power: float,
+    log_mass: float,
+    log_level: float,
+    log_reach: float,
+    log_bound: float,
+    seed: int,
+    purpose: int,
+    first: int,
+    n: int,
+) -> FloatArray: ...

@@ -12,6 +12,7 @@ void bind_random(py::module_& module);
 void bind_spectra(py::module_& module);
 void bind_samplers(py::module_& module);
 void bind_rare_events(py::module_& module);
+void bind_perpetuity(py::module_& module);
 
 namespace {
 
@@ -41,4 +42,5 @@ PYBIND11_MODULE(_core, module) {
   bind_spectra(module);
   bind_samplers(module);
   bind_rare_events(module);
+  bind_perpetuity(module);
 }

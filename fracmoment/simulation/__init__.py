@@ -14,6 +14,12 @@ from fracmoment.simulation.samplers import (
     random_normal,
     random_uniform,
 )
+from fracmoment.simulation.stationary import (
+    StationaryTail,
+    hill_estimate,
+    simulate_stationary_norms,
+    stationary_tail,
+)
 from fracmoment.simulation.summaries import Estimate, LogNormSummary
 
 __all__ = [
@@ -22,6 +28,8 @@ __all__ = [
     "Interrupted",
     "LogNormSummary",
     "RareEvent",
+    "StationaryTail",
+    "hill_estimate",
     "random_binomial",
     "random_chisquare",
     "random_gain",
@@ -32,5 +40,7 @@ __all__ = [
     "simulate_jacobian",
     "simulate_log_norms",
     "simulate_lyapunov_spectrum",
+    "simulate_stationary_norms",
+    "stationary_tail",
     "summarize_log_norms",
 ]

@@ -32,6 +32,8 @@ class Purpose(IntEnum):
     JACOBIAN = 19
     RARE_EVENT = 20
     RARE_JUMP = 21
+    STATIONARY = 22
+    STATIONARY_TAIL = 23
 
 
 def seed_of(rng: Any = None) -> int:

@@ -24,6 +24,8 @@ enum class Purpose : std::uint32_t {
   jacobian = 19,
   rare_event = 20,
   rare_jump = 21,
+  stationary = 22,
+  stationary_tail = 23,
 };
 
 struct Stream {

@@ -1,0 +1,104 @@
+"""Stationary laws of networks with biases: exact moments, tails, indices, forward chains."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+import fracmoment as fm
+from fracmoment import _core
+from fracmoment.simulation.chains import law_of
+from fracmoment.simulation.rare_events import log_density
+
+GAINS = [fm.Gain("relu", 16), fm.Gain("linear", 3), fm.Gain("leaky_relu", 8)]
+
+
+@pytest.mark.parametrize("gain", GAINS, ids=repr)
+def test_moments(gain):
+    sigma, bias, n = gain.scale(10.0), 0.3, 100_000
+    x = np.exp(2 * fm.simulate_stationary_norms(gain, sigma, bias, n, rng=1))
+    a, a2 = sigma**2 * gain.moment(2), sigma**4 * gain.moment(4)
+    c = bias**2 / sigma**2
+    first = a * c / (1 - a)  # X = A (X + c) in law
+    second = a2 * (2 * c * first + c * c) / (1 - a2)
+    for values, exact in ((x, first), (x**2, second)):
+        assert abs(values.mean() - exact) < 5 * values.std() / math.sqrt(n)
+
+
+def test_against_the_forward_chain():
+    gain, bias = fm.Gain("relu", 4), 0.5
+    sigma, n = gain.scale(3.0), 20_000
+    rng = np.random.default_rng(5)
+    x = np.zeros(n)
+    for _ in range(200):
+        x = (sigma**2 * x + bias**2) * gain.rvs(n, rng) ** 2
+    y = np.exp(2 * fm.simulate_stationary_norms(gain, sigma, bias, n, rng=2))
+    dead = gain.prob_zero()
+    assert abs((y == 0).mean() - dead) < 5 * math.sqrt(dead * (1 - dead) / n)
+    assert stats.ks_2samp(x, y).pvalue > 1e-6
+
+
+def test_tail_against_samples():
+    gain, bias, n = fm.Gain("relu", 8), 0.2, 200_000
+    sigma = gain.scale(1.5)
+    y = fm.simulate_stationary_norms(gain, sigma, bias, n, rng=3)
+    for level in (-1.0, 0.0, 1.5):
+        tail = fm.stationary_tail(gain, sigma, bias, level, n_samples=50_000, rng=4)
+        share = (y > level).mean()
+        error = math.hypot(
+            math.sqrt(share * (1 - share) / n), tail.relative_error * math.exp(tail.log_probability)
+        )
+        assert abs(share - math.exp(tail.log_probability)) < 4.5 * error
+
+
+@pytest.mark.parametrize("gain", GAINS, ids=repr)
+def test_constant_of_the_tail_at_index_two(gain):
+    """P(|x|^2 > u) ~ c/E[A log A]/u for He's scale."""
+    sigma, bias = gain.scale(2), 0.7
+    law = _core.TiltedGain(log_density(law_of(gain)), 2.0, -math.inf, 80.0)
+    mean = 2 * (math.log(sigma) + gain.log_mean() + law.mean())  # E[A log A], as E A = 1
+    constant = bias**2 / sigma**2 / mean
+    for level in (60.0, 115.0):  # probabilities 1e-52 and 1e-100
+        tail = fm.stationary_tail(gain, sigma, bias, level, n_samples=100_000, rng=6)
+        assert math.isclose(tail.tail_index, 2.0, rel_tol=1e-12)
+        assert tail.relative_error < 0.02
+        ratio = math.exp(tail.log_probability + 2 * level) / constant
+        assert abs(ratio - 1) < 4.5 * tail.relative_error
+
+
+def test_hill():
+    gain = fm.Gain("relu", 8)
+    sigma = gain.scale(1.2)
+    y = fm.simulate_stationary_norms(gain, sigma, 0.1, 400_000, rng=7)
+    estimate = fm.hill_estimate(y, 2000)
+    assert abs(estimate.z(gain.tail_index(sigma))) < 4.5
+    with pytest.raises(ValueError, match="largest"):
+        fm.hill_estimate(y[:10], 10)
+
+
+def test_results_do_not_depend_on_threads_or_neighbours():
+    gain = fm.Gain("relu", 8)
+    sigma = gain.scale(2)
+    runs = [
+        fm.simulate_stationary_norms(gain, sigma, 0.1, 3000, rng=3, threads=t) for t in (1, 2, 5)
+    ]
+    np.testing.assert_array_equal(runs[0], runs[1])
+    np.testing.assert_array_equal(runs[0], runs[2])
+    np.testing.assert_array_equal(
+        fm.simulate_stationary_norms(gain, sigma, 0.1, 77, rng=3), runs[0][:77]
+    )
+
+
+def test_empty_and_refused():
+    gain = fm.Gain("relu", 8)
+    assert fm.simulate_stationary_norms(gain, 0.1, 1.0, 0).shape == (0,)
+    for wrong, message in [
+        ({"gain": fm.Gain("linear", 8), "sigma": 2.0}, "tail index"),
+        ({"bias_sigma": 0.0}, "bias_sigma"),
+        ({"n_samples": -1}, "n_samples"),
+        ({"gain": fm.Gain("relu", 8, weights="orthogonal")}, "gaussian"),
+    ]:
+        arguments = {"gain": gain, "sigma": 0.1, "bias_sigma": 1.0, "n_samples": 5, **wrong}
+        with pytest.raises(ValueError, match=message):
+            fm.simulate_stationary_norms(**arguments)
