@@ -57,8 +57,8 @@ class Law:
         self.orthogonal = {"gaussian": False, "orthogonal": True}[data["weights"]]
         self.scale = 1 / keep**2 if inverted else Fraction(1)
         self.dead = 1 - keep if low != high or low != 0 else 1 - keep / 2
-        squares = 1 + (low * low + low * high + high * high) / 3
-        self.mean = squares * self.live * self.scale * self.d  # E X, the unit of 1/t
+        self.k = 1 if self.dead else self.d  # least number of live units
+        self.mean = (3 + low * low + low * high + high * high) / 3 * self.live * self.scale * self.d
         self.largest = self.scale * max(1, low * low, high * high)
 
     def transform(self, t, length):
@@ -82,15 +82,15 @@ class Law:
         return acb_series(terms) * ball(self.live) + ball(self.dead)
 
     def decay(self, p):
-        """Return K, theta: E[exp(-t X/2); X > 0] <= d E[exp(-t Y/2); Y > 0] <= K t^-theta."""
+        """Return K, theta: E[exp(-t X/2); X > 0] <= K t^-theta, by all units if none is dead."""
         unit, e, inverse = (ball(self.scale) / ball(self.mean)).sqrt(), arb(0), arb(1)
         if self.low * self.high > 0:
             inverse += 1 / ball(min(abs(self.low), abs(self.high)))
         elif self.low != self.high:  # asinh(x) <= log(1 + 2 x) <= (2 x)^e/e; t >= 1
-            e = ball(min(Fraction(1, 2), Fraction(1, 2) + p))
+            e = ball(min(Fraction(1, 2), Fraction(1, 2) + p / self.k))
             areas = [(2 * ball(abs(a)) * unit) ** e / e for a in (self.low, self.high) if a]
             inverse += sum(areas) / ball(self.high - self.low)
-        return self.d * ball(self.live) * inverse / unit, (1 - e) / 2
+        return self.d // self.k * (ball(self.live) * inverse / unit) ** self.k, self.k * (1 - e) / 2
 
 
 def tails(law, p, m, j):
@@ -107,8 +107,7 @@ def tails(law, p, m, j):
             demand(rate > 0 and v < 10**6, "the order is too near to the edge of its domain")
             terms = v**j / rate + j * v ** max(j - 1, 0) / rate**2 + j * (j - 1) / rate**3
             bound = size * (-rate * v).exp() * terms
-        ends.append(v)
-        rest += bound
+        ends, rest = [*ends, v], rest + bound
     return -ends[0], ends[1], rest.upper()
 
 
@@ -131,7 +130,8 @@ def constant(data, law, order):
     quantity, given_alive, p = data["quantity"], data["given_alive"], order / 2
     alive, half, gamma = 1 - ball(law.dead) ** law.d, arb(law.d) / 2, arb.const_euler()
     fits = order > 0 or given_alive if law.dead else given_alive == (order == 0)
-    demand(type(given_alive) is bool and -0.75 <= order <= 128 and fits, "bad order or given_alive")
+    demand(fits and type(given_alive) is bool, "bad given_alive")
+    demand(max(-128, 0.25 - law.k) <= order <= 128, "order out of range")
     if quantity == "moment" or (quantity == "scale" and order):
         m = max(1, math.floor(p) + 1)
         value = integral(law, p, m) * ball(law.mean) ** ball(p) / ball(m - p).gamma()
@@ -158,7 +158,7 @@ def nearest(end, bits):
 def canonical(data):
     """Return the fields of the claim as they must be, from an enclosure sharp enough."""
     law, order, digits = Law(data["law"]), number(data, "order"), data["digits"]
-    demand(type(digits) is int and 1 <= digits <= 900, "digits is not in [1, 900]")
+    demand(type(digits) is int and 1 <= digits <= 1000, "digits is not in [1, 1000]")
     bits = max(64, digits * 3322 // 1000 + 4)
     for guard in (40, 200, 1000, 5000):
         ctx.prec = bits + guard

@@ -14,6 +14,7 @@ import json
 import re
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import flint
@@ -21,9 +22,10 @@ import flint
 from fracmoment import _validation
 from fracmoment._core import __version__
 from fracmoment.activations import Activation, LeakyReLU, Linear, RandomizedLeakyReLU, ReLU
+from fracmoment.certified import laws
 from fracmoment.certified.laws import Law
 from fracmoment.certified.precision import CertificationError
-from fracmoment.certified.quantities import log_mean, log_var, moment, scale
+from fracmoment.certified.quantities import enclose
 from fracmoment.gains import Gain
 
 if TYPE_CHECKING:
@@ -36,11 +38,11 @@ __all__ = ["QUANTITIES", "Verdict", "check_certificate", "make_certificate", "pa
 FORMAT = "fracmoment certificate"
 VERSION = "1"
 QUANTITIES = ("scale", "moment", "log_mean", "log_var")
-MAX_DIGITS = 900
+MAX_DIGITS = 1000
 MAX_WIDTH = 10**6
-# Below that the integral of the stand-alone checker becomes long.
-MIN_ORDER = Fraction(-3, 4)
-MAX_ORDER = 128
+# The integral of the stand-alone checker becomes long next to the edge of the domain of orders.
+EDGE_GAP = Fraction(1, 4)
+MIN_ORDER, MAX_ORDER = Fraction(-128), Fraction(128)
 
 _NAMES: dict[str, type[Activation]] = {
     "linear": Linear,
@@ -91,11 +93,12 @@ def make_certificate(
     gain : Gain
         A gain of scalar parameters, which are taken exactly; of width at most 10^6.
     order : float, str, int, Fraction or mpmath.mpf, optional
-        Order of the moment or scale, exactly, in [-3/4, 128]; 0 for the logarithms.
+        Order of the moment or scale, exactly, in [-128, 128] and at least 1/4 above -1 for laws
+        with an atom at 0, above minus the width for others; 0 for the logarithms.
     quantity : {"scale", "moment", "log_mean", "log_var"}, optional
         The constant: that of `certified.scale`, `moment`, `log_mean` or `log_var`.
     digits : int, optional
-        Significant decimal digits, 1 to 900.
+        Significant decimal digits, 1 to 1,000.
     given_alive : bool, optional
         Whether the moment or scale is that given R > 0. Order 0 always is.
 
@@ -272,19 +275,31 @@ def _fraction(data: Mapping[str, Any], key: str) -> Fraction:
 
 def _enclose(gain: Gain, inputs: Mapping[str, Any], digits: int) -> Enclosure:
     """Return an enclosure of the constant."""
-    order, quantity = Fraction(inputs["order"]), inputs["quantity"]
-    if not MIN_ORDER <= order <= MAX_ORDER:
-        message = f"order must be in [{MIN_ORDER}, {MAX_ORDER}], got {order}"
-        raise _RejectedError(message)
-    if quantity in ("log_mean", "log_var"):
-        if order != 0 or not inputs["given_alive"]:
+    order, quantity, alive = Fraction(inputs["order"]), inputs["quantity"], inputs["given_alive"]
+    law = Law.of(gain)
+    _require_order(law, order, alive)
+    functions = {"log_mean": laws.log_mean, "log_var": laws.log_var}
+    if quantity in functions:
+        if order != 0:
             message = f"{quantity} has order 0 and is given R > 0, got order {order}"
             raise _RejectedError(message)
-        return (log_mean if quantity == "log_mean" else log_var)(gain, digits=digits)
+        return enclose(partial(functions[quantity], law), law, digits, quantity)
     if order == 0 and quantity == "moment":
         raise _RejectedError("the moment of order 0 is trivial")
-    function = scale if quantity == "scale" else moment
-    return function(gain, order, digits=digits, given_alive=inputs["given_alive"])
+    function = laws.scale if quantity == "scale" else laws.moment
+    return enclose(partial(function, law, order, alive), law, digits, quantity)
+
+
+def _require_order(law: Law, order: Fraction, given_alive: bool) -> None:
+    """Refuse orders that the stand-alone checker does not serve."""
+    if law.has_atom and order < 0 and not given_alive:
+        message = f"order must be positive unless given_alive is true, got {order}"
+        raise _RejectedError(message)
+    edge = -1 if law.has_atom else -law.width
+    lowest = max(MIN_ORDER, edge + EDGE_GAP)
+    if not lowest <= order <= MAX_ORDER:
+        message = f"order must be in [{lowest}, {MAX_ORDER}] for this law, got {order}"
+        raise _RejectedError(message)
 
 
 def _claim(gain: Gain, inputs: Mapping[str, Any]) -> dict[str, Any]:

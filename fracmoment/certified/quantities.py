@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = [
     "cdf",
     "cumulant",
+    "enclose",
     "log_mean",
     "log_var",
     "moment",
@@ -102,7 +103,7 @@ def moment(
 
     def at(law: Law, s: Fraction) -> Enclosure:
         what = f"the moment of order {float(s):g}"
-        return _enclose(lambda: laws.moment(law, s, alive), law, count, what)
+        return enclose(lambda: laws.moment(law, s, alive), law, count, what)
 
     if corners.point and low == high:
         return at(corners.small, low)
@@ -162,7 +163,7 @@ def scale(
 
     def at(law: Law, s: Fraction) -> Enclosure:
         what = f"the scale of order {float(s):g}"
-        return _enclose(lambda: laws.scale(law, s, alive), law, count, what)
+        return enclose(lambda: laws.scale(law, s, alive), law, count, what)
 
     if corners.point and low == high:
         return at(corners.small, low)
@@ -182,7 +183,7 @@ def log_mean(gain: Gain, *, digits: int = 30, negative_slope: Interval | None = 
     corners = _Corners(gain, negative_slope)
     corners.require_live()
     ends = [
-        _enclose(partial(laws.log_mean, law), law, count, "the mean of log R")
+        enclose(partial(laws.log_mean, law), law, count, "the mean of log R")
         for law in corners.both()
     ]
     return hull(*ends)
@@ -233,7 +234,7 @@ def cumulant(
     law, what = corners.small, f"cumulant {n} of log R"
     if law.is_constant():
         return Enclosure(0, 0)
-    return _enclose(lambda: laws.log_cumulants(law, n)[-1], law, count, what)
+    return enclose(lambda: laws.log_cumulants(law, n)[-1], law, count, what)
 
 
 def scale_remainder(
@@ -277,7 +278,7 @@ def scale_remainder(
         return laws.scale(law, low, alive) ** 2 - laws.ball(expansion)
 
     what = f"the remainder of the expansion of order {float(low):g}"
-    return _enclose(remainder, law, count, what)
+    return enclose(remainder, law, count, what)
 
 
 def tail_index(
@@ -416,7 +417,7 @@ def _distribution(
     )
 
     def at(law: Law, x: Fraction) -> Enclosure:
-        return _enclose(partial(function, law, x), law, count, what)
+        return enclose(partial(function, law, x), law, count, what)
 
     least = at(corners.large, low)
     if corners.point and low == high:
@@ -507,7 +508,7 @@ def _order(
     return ends
 
 
-def _enclose(function: Callable[[], Any], law: Law, digits: int, what: str) -> Enclosure:
+def enclose(function: Callable[[], Any], law: Law, digits: int, what: str) -> Enclosure:
     """Return an enclosure of a quantity of a law, with the digits asked for."""
     # Powers of the width, and sums over as many nodes as the square of the digits.
     lost = 2 * law.width.bit_length() + 4 * (digits // 64).bit_length()

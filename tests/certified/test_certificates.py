@@ -73,6 +73,10 @@ CASES = [
     (fm.Gain("relu", 7, weights="orthogonal"), "1.5", "scale", False),
     (fm.Gain(fm.LeakyReLU("1/4"), 20, weights="orthogonal"), 0, "log_var", True),
     (fm.Gain("relu", 16), 0, "log_var", True),
+    (fm.Gain("linear", 1000), -128, "scale", False),
+    (fm.Gain(fm.LeakyReLU("1/10"), 20), "-37/2", "moment", False),
+    (fm.Gain(fm.LeakyReLU("1/4"), 20, weights="orthogonal"), -7, "scale", False),
+    (fm.Gain(fm.RandomizedLeakyReLU("-1/8", "1/3"), 4), "-5/2", "scale", False),
 ]
 
 
@@ -86,7 +90,15 @@ def test_both_checkers_accept_every_law(gain, order, quantity, alive):
     assert "does not contain" in check_certificate(wrong).reason
 
 
-@pytest.mark.parametrize("digits", [1, 15, 30, 200])
+def test_orders_next_to_the_edge_are_beyond_both_checkers():
+    data = make_certificate(fm.Gain("linear", 4), "-15/4", digits=12)
+    beyond = signed(data | {"order": "-31/8"})
+    assert "order must be in" in check_certificate(beyond).reason
+    with pytest.raises(ValueError, match="order"):
+        checker.check(beyond)
+
+
+@pytest.mark.parametrize("digits", [1, 15, 30, 200, 960])
 def test_the_claim_is_the_interval_around_the_exact_value(digits):
     """The any-precision route of the compiled core knows nothing of certificates."""
     data = make_certificate(fm.Gain("relu", 33), "2/3", digits=digits)
@@ -101,6 +113,13 @@ def test_the_claim_is_the_interval_around_the_exact_value(digits):
         assert mpmath.mpf(2) ** (1 - bits) <= (upper - lower) / exact <= mpmath.mpf(2) ** (2 - bits)
         assert (upper - lower) / exact <= mpmath.mpf(10) ** -digits
         assert mpmath.nstr(exact, digits) == mpmath.nstr(mpmath.mpf(data["decimal"]), digits)
+
+
+def test_a_thousand_digits():
+    data = make_certificate(fm.Gain("relu", 33), "2/3", digits=1000)
+    assert check_certificate(data).accepted
+    shorter = make_certificate(fm.Gain("relu", 33), "2/3", digits=950)
+    assert data["decimal"].startswith(shorter["decimal"][:-1])
 
 
 BASE = make_certificate(fm.Gain(fm.LeakyReLU("1/10"), 8, keep_prob="4/5"), "3/2", digits=25)
@@ -277,9 +296,12 @@ def test_a_changed_text_is_rejected(data):
         (lambda g: make_certificate(g, "1", quantity="mean"), "quantity must be one of"),
         (lambda g: make_certificate(g, "-4/5", given_alive=True), "order must be in"),
         (lambda g: make_certificate(g, 129), "order must be in"),
+        (lambda g: make_certificate(g, "-1/2"), "order must be positive"),
+        (lambda _: make_certificate(fm.Gain("linear", 4), "-31/8"), r"in \[-15/4, 128\]"),
+        (lambda _: make_certificate(fm.Gain("linear", 999), -129), r"in \[-128, 128\]"),
         (lambda g: make_certificate(g, 1, quantity="log_mean"), "has order 0"),
         (lambda g: make_certificate(g, 0, quantity="moment"), "order 0 is trivial"),
-        (lambda g: make_certificate(g, 1, digits=901), "digits must be"),
+        (lambda g: make_certificate(g, 1, digits=1001), "digits must be"),
         (lambda g: make_certificate(fm.Gain("relu", [2, 3]), 1), "scalar parameters"),
         (lambda g: make_certificate(fm.Gain("relu", 10**7), 1), "width must be"),
     ],
@@ -351,7 +373,7 @@ def test_export_to_standard_output(capsys):
         ["export", "--certificate", "--width", "0"],
         ["export", "--certificate", "--width", "4", "--order", "x"],
         ["export", "--certificate", "--width", "4", "--quantity", "mode"],
-        ["export", "--certificate", "--width", "4", "--digits", "901"],
+        ["export", "--certificate", "--width", "4", "--digits", "1001"],
         ["check"],
     ],
 )
