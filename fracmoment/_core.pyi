@@ -262,3 +262,27 @@ def log_tail_weights(
     first: int,
     n: int,
 ) -> FloatArray: ...
+
+class Signals:
+    def __init__(
+        self,
+        layers: list[tuple[int, int, float, float, float, bool, float, float]],
+        index: IntArray,
+        inputs: FloatArray,
+        exponents: FloatArray,
+        every_layer: bool,
+        cosines: bool,
+    ) -> None: ...
+    def matrix(
+        self,
+        law: int,
+        parameter: float,
+        single: bool,
+        seed: int,
+        purpose: int,
+        first: int,
+        n: int,
+    ) -> tuple[FloatArray, FloatArray]: ...
+    def gram(
+        self, seed: int, purpose: int, first: int, n: int
+    ) -> tuple[FloatArray, FloatArray]: ...

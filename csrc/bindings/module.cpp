@@ -13,6 +13,7 @@ void bind_spectra(py::module_& module);
 void bind_samplers(py::module_& module);
 void bind_rare_events(py::module_& module);
 void bind_perpetuity(py::module_& module);
+void bind_products(py::module_& module);
 
 namespace {
 
@@ -43,4 +44,5 @@ PYBIND11_MODULE(_core, module) {
   bind_samplers(module);
   bind_rare_events(module);
   bind_perpetuity(module);
+  bind_products(module);
 }

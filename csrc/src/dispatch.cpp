@@ -5,6 +5,7 @@
 #include <string>
 
 #include "fracmoment/kernels.hpp"
+#include "fracmoment/products/signal_kernels.hpp"
 #include "fracmoment/products/spectrum.hpp"
 #include "fracmoment/random/kernels.hpp"
 #include "fracmoment/random/sampler_kernels.hpp"
@@ -16,6 +17,7 @@ extern const Kernels kKernels;
 extern const RandomKernels kRandomKernels;
 extern const SpectrumKernels kSpectrumKernels;
 extern const SamplerKernels kSamplerKernels;
+extern const SignalKernels kSignalKernels;
 }  // namespace generic
 #if defined(__x86_64__)
 namespace avx2 {
@@ -23,12 +25,14 @@ extern const Kernels kKernels;
 extern const RandomKernels kRandomKernels;
 extern const SpectrumKernels kSpectrumKernels;
 extern const SamplerKernels kSamplerKernels;
+extern const SignalKernels kSignalKernels;
 }  // namespace avx2
 namespace avx512 {
 extern const Kernels kKernels;
 extern const RandomKernels kRandomKernels;
 extern const SpectrumKernels kSpectrumKernels;
 extern const SamplerKernels kSamplerKernels;
+extern const SignalKernels kSignalKernels;
 }  // namespace avx512
 #endif
 
@@ -39,15 +43,18 @@ struct InstructionSet {
   const RandomKernels* random;
   const SpectrumKernels* spectrum;
   const SamplerKernels* samplers;
+  const SignalKernels* signals;
 };
 #if defined(__x86_64__)
 constexpr InstructionSet kAvx2{&avx2::kKernels, &avx2::kRandomKernels, &avx2::kSpectrumKernels,
-                               &avx2::kSamplerKernels};
+                               &avx2::kSamplerKernels, &avx2::kSignalKernels};
 constexpr InstructionSet kAvx512{&avx512::kKernels, &avx512::kRandomKernels,
-                                 &avx512::kSpectrumKernels, &avx512::kSamplerKernels};
+                                 &avx512::kSpectrumKernels, &avx512::kSamplerKernels,
+                                 &avx512::kSignalKernels};
 #endif
 constexpr InstructionSet kGeneric{&generic::kKernels, &generic::kRandomKernels,
-                                  &generic::kSpectrumKernels, &generic::kSamplerKernels};
+                                  &generic::kSpectrumKernels, &generic::kSamplerKernels,
+                                  &generic::kSignalKernels};
 
 const InstructionSet* find(const char* name) {
 #if defined(__x86_64__)
@@ -79,6 +86,7 @@ const SpectrumKernels& spectrum_kernels() {
 const SamplerKernels& sampler_kernels() {
   return *active().load(std::memory_order_relaxed)->samplers;
 }
+const SignalKernels& signal_kernels() { return *active().load(std::memory_order_relaxed)->signals; }
 const char* active_isa() { return kernels().name; }
 void force_isa(const char* name) {
   const InstructionSet* table = find(name);

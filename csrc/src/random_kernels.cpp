@@ -42,35 +42,26 @@ void variates(const QuantileTable& table, const Stream& stream, std::uint64_t re
   });
 }
 
-// n replicas in groups of lanes, several groups together while there are enough; sums writes their
-// results.
+// One number a replica: sums(replicas, sum) writes them for all groups.
 template <class Sums>
-void each_group(const Stream& stream, std::uint64_t first, double* out, std::size_t n,
-                Sums&& sums) {
-  std::size_t done = 0;
-  const auto run = [&](auto count) {
-    constexpr int groups = decltype(count)::value;
-    const ReplicaLanes<groups> replicas(stream, first + done);
-    Vec sum[groups];
+void each_sum(const Stream& stream, std::uint64_t first, double* out, std::size_t n, Sums&& sums) {
+  each_group(stream, first, n, [&](const auto& replicas, std::size_t at, std::size_t count) {
+    Vec sum[std::decay_t<decltype(replicas)>::groups];
     sums(replicas, sum);
-    for (int i = 0; i < groups; ++i)
-      for (int j = 0; j < W && done < n; ++j) out[done++] = sum[i][j];
-  };
-  while (n - done > std::size_t(W * (kInterleave - 1)))
-    run(std::integral_constant<int, kInterleave>{});
-  while (done < n) run(std::integral_constant<int, 1>{});
+    for (std::size_t j = 0; j < count; ++j) out[at + j] = sum[j / W][j % W];
+  });
 }
 
 void norm_chain(const QuantileTable* const* layers, std::size_t depth, const Stream& stream,
                 std::uint64_t first, double* out, std::size_t n) {
-  each_group(stream, first, out, n,
-             [&](const auto& replicas, auto& sum) { norm_sums(layers, depth, replicas, sum); });
+  each_sum(stream, first, out, n,
+           [&](const auto& replicas, auto& sum) { norm_sums(layers, depth, replicas, sum); });
 }
 
 void vector_chain(const Layer* layers, std::size_t depth, const Stream& stream, std::uint64_t first,
                   double* out, std::size_t n) {
-  each_group(stream, first, out, n,
-             [&](const auto& replicas, auto& sum) { vector_sums(layers, depth, replicas, sum); });
+  each_sum(stream, first, out, n,
+           [&](const auto& replicas, auto& sum) { vector_sums(layers, depth, replicas, sum); });
 }
 
 }  // namespace

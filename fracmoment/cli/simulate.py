@@ -87,7 +87,7 @@ def add_parser(commands: Any) -> None:
         "--method",
         choices=METHODS,
         default="norm",
-        help="one number a layer (norm, default) or a unit (vector)",
+        help="one number a layer (norm, default), a unit (vector) or a weight (matrix)",
     )
     run.add_argument(
         "--moments", metavar="S,S,...", help="orders of moments to estimate (default: --order)"

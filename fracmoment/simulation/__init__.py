@@ -21,6 +21,7 @@ from fracmoment.simulation.stationary import (
     stationary_tail,
 )
 from fracmoment.simulation.summaries import Estimate, LogNormSummary
+from fracmoment.simulation.weights import StableWeights, StudentWeights
 
 __all__ = [
     "CheckpointError",
@@ -28,7 +29,9 @@ __all__ = [
     "Interrupted",
     "LogNormSummary",
     "RareEvent",
+    "StableWeights",
     "StationaryTail",
+    "StudentWeights",
     "hill_estimate",
     "random_binomial",
     "random_chisquare",

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _MOST_THREADS = 4096
 _SECONDS_BETWEEN_LOOKS = 0.2
+_PIECE_COST = 4e7  # work of one piece for one thread, in nanoseconds, roughly
 
 
 def thread_count(threads: Any) -> int:
@@ -28,6 +29,11 @@ def thread_count(threads: Any) -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def piece_size(cost: float) -> int:
+    """Return how many replicas make a piece, from the cost of one in nanoseconds."""
+    return max(8, min(1 << 16, int(_PIECE_COST / cost) // 32 * 32))
 
 
 def _ranges(first: int, count: int, size: int) -> Iterator[tuple[int, int]]:

@@ -28,6 +28,8 @@ class Purpose(IntEnum):
     UNIFORM = 8
     GAMMA = 9
     BINOMIAL = 10
+    GRAM_CHAIN = 16
+    MATRIX_SIGNALS = 17
     LYAPUNOV_SPECTRUM = 18
     JACOBIAN = 19
     RARE_EVENT = 20

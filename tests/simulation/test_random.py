@@ -28,14 +28,6 @@ def available_sets():
     return found
 
 
-@pytest.fixture(params=available_sets())
-def instruction_set(request):
-    before = _core.active_isa()
-    _core.force_isa(request.param)
-    yield request.param
-    _core.force_isa(before)
-
-
 # Published with the generator: Random123, kat_vectors, philox 4x32 10. Of its three vectors the
 # first has a counter that addresses can form.
 def test_philox_known_answer(instruction_set):

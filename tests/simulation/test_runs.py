@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 import fracmoment as fm
 from fracmoment import _core
-from fracmoment.simulation import log_norms, runs
+from fracmoment.simulation import chains, runs
 from fracmoment.simulation.checkpoints import Checkpoint
 from fracmoment.simulation.summaries import LogNormSummary, SummaryPlan
 
@@ -29,7 +29,7 @@ ARGUMENTS = (GAIN, 0.6, 30)
 @pytest.fixture
 def short_pieces(monkeypatch):
     """Cut runs into pieces of 1,000 replicas, and save after each."""
-    monkeypatch.setattr(log_norms.Chain, "piece", lambda *_: 1000)
+    monkeypatch.setattr(chains.Chain, "piece", lambda *_: 1000)
     monkeypatch.setattr(runs, "_SECONDS_BETWEEN_SAVES", 0.0)
     monkeypatch.setattr(runs, "_SHARE_OF_SAVING", 1e9)
 

@@ -11,6 +11,8 @@ struct Layer {
   double keep_prob = 1.0;
   bool inverted = true;     // dropout divides by keep_prob
   bool orthogonal = false;  // gains of orthogonal weights
+  double sigma = 1.0;       // scale of the weights, where an engine needs it
+  double bias = 0.0;        // standard deviation of the biases
 };
 
 }  // namespace fracmoment

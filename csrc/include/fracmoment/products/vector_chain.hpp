@@ -32,58 +32,67 @@ FRACMOMENT_INLINE Vec uniform(VecBits u) {
   return fma(to_nearest(u), splat<Vec>(0x1p-64), 0x1p-65);
 }
 
-// What a unit does to its pre-activation.
+// What units 2j and 2j+1 do to their pre-activations, drawn once for every signal through them.
+template <int n>
+struct UnitPair {
+  NormalPair<Vec> slope[n];
+  NormalPair<VecInt> kept[n];
+  bool dropout;
+
+  FRACMOMENT_INLINE NormalPair<Vec> apply(int i, const NormalPair<Vec>& z) const {
+    NormalPair<Vec> y = {rectified(z.first, slope[i].first), rectified(z.second, slope[i].second)};
+    if (dropout)
+      y = {select(kept[i].first, y.first, Vec{}), select(kept[i].second, y.second, Vec{})};
+    return y;
+  }
+
+ private:
+  FRACMOMENT_INLINE static Vec rectified(Vec z, Vec a) {
+    return select((VecInt)(z > 0.0), z, z * a);
+  }
+};
+
+// The units of a layer, without the factor of inverted dropout.
 template <int n>
 class Units {
  public:
   Units(const Layer& layer, std::uint32_t index, const ReplicaLanes<n>& replicas)
-      : layer_(layer), index_(index), replicas_(replicas) {
-    const double value = layer.inverted ? 1.0 / layer.keep_prob : 1.0;
-    kept_ = splat<Vec>(value * value);
-    threshold_ = splat<Vec>(layer.keep_prob);
-  }
+      : layer_(layer), index_(index), replicas_(replicas) {}
 
-  // Squares of the activations of units 2j and 2j+1.
-  FRACMOMENT_INLINE void squares(std::uint32_t j, const NormalPair<Vec> (&z)[n],
-                                 NormalPair<Vec> (&out)[n]) const {
-    Vec slope[2][n];
+  FRACMOMENT_INLINE UnitPair<n> draw(std::uint32_t j) const {
+    UnitPair<n> pair;
     if (layer_.lower == layer_.upper) {
-      for (int i = 0; i < n; ++i) slope[0][i] = slope[1][i] = splat<Vec>(layer_.lower);
+      const Vec slope = splat<Vec>(layer_.lower);
+      for (int i = 0; i < n; ++i) pair.slope[i] = {slope, slope};
     } else {
-      Block random[n];
-      replicas_.draw(index_, kSlopeBlocks + j, random);
+      uniforms(kSlopeBlocks + j, pair.slope);
       const Vec range = splat<Vec>(layer_.upper - layer_.lower);
-      for (int i = 0; i < n; ++i) {
-        slope[0][i] = fma(uniform(first_bits(random[i])), range, layer_.lower);
-        slope[1][i] = fma(uniform(second_bits(random[i])), range, layer_.lower);
-      }
+      for (int i = 0; i < n; ++i)
+        pair.slope[i] = {fma(pair.slope[i].first, range, layer_.lower),
+                         fma(pair.slope[i].second, range, layer_.lower)};
     }
-    for (int i = 0; i < n; ++i)
-      out[i] = {square(z[i].first, slope[0][i]), square(z[i].second, slope[1][i])};
-    if (layer_.keep_prob < 1.0) drop(j, out);
+    pair.dropout = layer_.keep_prob < 1.0;
+    if (pair.dropout) {
+      NormalPair<Vec> u[n];
+      uniforms(kMaskBlocks + j, u);
+      for (int i = 0; i < n; ++i)
+        pair.kept[i] = {(VecInt)(u[i].first < layer_.keep_prob),
+                        (VecInt)(u[i].second < layer_.keep_prob)};
+    }
+    return pair;
   }
 
  private:
-  FRACMOMENT_INLINE static Vec square(Vec z, Vec slope) {
-    const Vec y = select((VecInt)(z > 0.0), z, z * slope);
-    return y * y;
-  }
-  FRACMOMENT_INLINE void drop(std::uint32_t j, NormalPair<Vec> (&y)[n]) const {
+  FRACMOMENT_INLINE void uniforms(std::uint32_t block, NormalPair<Vec> (&out)[n]) const {
     Block random[n];
-    replicas_.draw(index_, kMaskBlocks + j, random);
-    for (int i = 0; i < n; ++i) {
-      y[i].first = masked(y[i].first, uniform(first_bits(random[i])));
-      y[i].second = masked(y[i].second, uniform(second_bits(random[i])));
-    }
-  }
-  FRACMOMENT_INLINE Vec masked(Vec y, Vec u) const {
-    return select((VecInt)(u < threshold_), y * kept_, Vec{});
+    replicas_.draw(index_, block, random);
+    for (int i = 0; i < n; ++i)
+      out[i] = {uniform(first_bits(random[i])), uniform(second_bits(random[i]))};
   }
 
   const Layer& layer_;
   std::uint32_t index_;
   const ReplicaLanes<n>& replicas_;
-  Vec kept_, threshold_;
 };
 
 // R^2 of one layer for n groups of replicas.
@@ -91,17 +100,21 @@ template <int n>
 FRACMOMENT_INLINE void squared_gains(const Layer& layer, std::uint32_t index,
                                      const ReplicaLanes<n>& replicas, Vec (&total)[n]) {
   const Units<n> units(layer, index, replicas);
+  const double value = layer.inverted ? 1.0 / layer.keep_prob : 1.0, kept = value * value;
   Vec length[n];
   for (int i = 0; i < n; ++i) total[i] = length[i] = Vec{};
   const std::uint32_t pairs = std::uint32_t((layer.fan_out + 1) / 2);
   for (std::uint32_t j = 0; j < pairs; ++j) {
     Block random[n];
-    NormalPair<Vec> z[n], y[n];
+    NormalPair<Vec> z[n];
     replicas.draw(index, j, random);
     for (int i = 0; i < n; ++i) z[i] = normal_pair(first_bits(random[i]), second_bits(random[i]));
-    units.squares(j, z, y);
+    const UnitPair<n> pair = units.draw(j);
     const double second = 2 * std::int64_t(j) + 1 < layer.fan_out ? 1.0 : 0.0;
-    for (int i = 0; i < n; ++i) total[i] += y[i].first + y[i].second * second;
+    for (int i = 0; i < n; ++i) {
+      const NormalPair<Vec> y = pair.apply(i, z[i]);
+      total[i] += y.first * y.first * kept + y.second * y.second * kept * second;
+    }
     if (layer.orthogonal)
       for (int i = 0; i < n; ++i)
         length[i] += z[i].first * z[i].first + z[i].second * z[i].second * second;

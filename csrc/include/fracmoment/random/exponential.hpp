@@ -57,7 +57,7 @@ FRACMOMENT_INLINE Vec scaled_exp(Vec scale, Vec x) {
   return ldexp_wide(fma(scale, e.rest, scale), e.power);
 }
 
-// e^x - 1 for x <= 0, relative error below 2^-50.
+// e^x - 1 for x <= 700, relative error below 2^-50.
 FRACMOMENT_INLINE Vec exp_minus_one(Vec x) {
   const Exponential e = exponential_parts(x);
   const VecInt least = VecInt{} + std::int64_t(-1000);

@@ -85,11 +85,9 @@ FRACMOMENT_INLINE VecF minus_two_log(VecF u, VecF near_one, VecFInt is_near) {
   return fma(polynomial(tables::kLogarithmSeriesF, r), r, is_near ? VecF{} : base);
 }
 
-// Independent normals from two 64-bit numbers a lane.
-FRACMOMENT_INLINE NormalPair<Vec> normal_pair(VecBits radius_bits, VecBits angle_bits) {
-  const Vec u = fma(to_nearest(radius_bits), splat<Vec>(0x1p-64), 0x1p-65);
-  const Vec radius = sqrt(minus_two_log(u));
-  // the highest 52 bits choose the angle within a quarter of the circle, the lowest 2 the quarter
+// A point of the circle of the given radius: the highest 52 bits choose the angle within a quarter
+// of the circle, the lowest 2 the quarter.
+FRACMOMENT_INLINE NormalPair<Vec> on_circle(Vec radius, VecBits angle_bits) {
   const Vec f = (Vec)((angle_bits >> 12) | std::uint64_t(0x3FF0000000000000)) - 1.5;
   const Vec square = f * f;
   const Vec sine = polynomial(tables::kQuarterSine, square) * (f * radius);
@@ -97,6 +95,12 @@ FRACMOMENT_INLINE NormalPair<Vec> normal_pair(VecBits radius_bits, VecBits angle
   const Vec cosine = (Vec)((VecBits)plus ^ (angle_bits << 63));
   const VecInt swap = (VecInt)((angle_bits & std::uint64_t(2)) != std::uint64_t(0));
   return {select(swap, sine, cosine), select(swap, cosine, sine)};
+}
+
+// Independent normals from two 64-bit numbers a lane.
+FRACMOMENT_INLINE NormalPair<Vec> normal_pair(VecBits radius_bits, VecBits angle_bits) {
+  const Vec u = fma(to_nearest(radius_bits), splat<Vec>(0x1p-64), 0x1p-65);
+  return on_circle(sqrt(minus_two_log(u)), angle_bits);
 }
 
 FRACMOMENT_INLINE NormalPair<VecF> normal_pair(VecFBits radius_bits, VecFBits angle_bits) {

@@ -3,7 +3,9 @@
 // counter and a 64-bit key, so that any block can be computed alone.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <type_traits>
 
 #include "fracmoment/random/lanes.hpp"
 #include "fracmoment/random/stream.hpp"
@@ -58,6 +60,7 @@ FRACMOMENT_INLINE VecBits second_bits(const Block& b) {
 template <int n>
 class ReplicaLanes {
  public:
+  static constexpr int groups = n;
   ReplicaLanes(const Stream& stream, std::uint64_t first) : seed_(stream.seed) {
     for (int i = 0; i < n; ++i) {
       VecBits replica;
@@ -84,6 +87,22 @@ class ReplicaLanes {
   std::uint64_t seed_;
   VecBits low_[n], high_[n];
 };
+
+// n replicas in groups of lanes, several groups together while there are enough:
+// work(replicas, at, count) for the replicas first + at, ..., of which `count` lanes are wanted.
+template <class Work>
+void each_group(const Stream& stream, std::uint64_t first, std::size_t n, Work&& work) {
+  std::size_t done = 0;
+  const auto run = [&](auto constant) {
+    constexpr int groups = decltype(constant)::value;
+    const std::size_t count = std::min(n - done, std::size_t(groups * kLanes));
+    work(ReplicaLanes<groups>(stream, first + done), done, count);
+    done += count;
+  };
+  while (n - done > std::size_t(kLanes * (kInterleave - 1)))
+    run(std::integral_constant<int, kInterleave>{});
+  while (done < n) run(std::integral_constant<int, 1>{});
+}
 
 // Consecutive blocks of one layer of one replica, one block a lane.
 class BlockLanes {

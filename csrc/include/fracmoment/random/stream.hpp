@@ -20,6 +20,8 @@ enum class Purpose : std::uint32_t {
   uniform = 8,
   gamma = 9,
   binomial = 10,
+  gram_chain = 16,
+  matrix_signals = 17,
   lyapunov_spectrum = 18,
   jacobian = 19,
   rare_event = 20,
