@@ -172,26 +172,71 @@ def numpy_norm_chain(width: int, sigma: float, depth: int) -> Method:
     return run
 
 
-def numpy_matrices(width: int, sigma: float, depth: int) -> Method:
-    """Return the direct way: a matrix of normals a layer."""
+def numpy_matrices(
+    width: int, sigma: float, depth: int, dtype: Any = np.float64, m: int = 1
+) -> Method:
+    """Return the direct way: a matrix of normals a layer, m inputs; the first's log-norm."""
     rng = np.random.default_rng(3)
 
     def run(n: int) -> Any:
         out = np.empty(n)
         for i in range(n):
-            x = np.full(width, 1.0 / math.sqrt(width))
+            x = unit_inputs(width, m).T.astype(dtype)
             for _ in range(depth):
-                x = np.maximum(sigma * (rng.standard_normal((width, width)) @ x), 0.0)
-            out[i] = math.log(np.linalg.norm(x))
+                x = np.maximum(sigma * (rng.standard_normal((width, width), dtype) @ x), 0.0)
+            out[i] = math.log(np.linalg.norm(x[:, 0]))
         return out
 
     return run
 
 
-def ours(gain: fm.Gain, sigma: float, depth: int, method: str, threads: int) -> Method:
+def torch_matrices(width: int, sigma: float, depth: int) -> dict[str, tuple[Method, int]]:
+    """Return the same in PyTorch, single precision, where it is installed."""
+    try:
+        import torch
+    except ImportError:
+        return {}
+    torch.set_num_threads(1)
+
+    def run(n: int) -> Any:
+        out = np.empty(n)
+        for i in range(n):
+            x = torch.full((width,), 1.0 / math.sqrt(width))
+            for _ in range(depth):
+                x = torch.relu(sigma * (torch.randn(width, width) @ x))
+            out[i] = math.log(float(x.norm()))
+        return out
+
+    return {"torch matrices, float32": (run, 50)}
+
+
+def unit_inputs(width: int, m: int) -> Any:
+    """Return m independent inputs of norm 1."""
+    rows = np.eye(m, width) + 1.0 / width
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+def ours(
+    gain: fm.Gain, sigma: float, depth: int, method: str, threads: int, **options: Any
+) -> Method:
     return lambda n: fm.simulate_log_norms(
-        gain, sigma, depth, n, rng=1, method=method, threads=threads
+        gain, sigma, depth, n, rng=1, method=method, threads=threads, **options
     )
+
+
+def our_signals(
+    gain: fm.Gain, sigma: float, depth: int, m: int, method: str, threads: int
+) -> Method:
+    """Return the log-norms of the first of m inputs that go through together."""
+    inputs = unit_inputs(gain.width, m)
+
+    def run(n: int) -> Any:
+        signals = fm.simulate_signals(
+            gain, sigma, depth, inputs, n, rng=1, method=method, threads=threads
+        )
+        return signals.log_norms[:, 0]
+
+    return run
 
 
 def chain_cases(threads: int) -> Iterator[Case]:
@@ -208,24 +253,37 @@ def chain_cases(threads: int) -> Iterator[Case]:
         yield Case(
             f"norm chain, {name} {width}", "layer-step", depth, mean, variance, fourth, methods
         )
+
+
+def network_cases(threads: int) -> Iterator[Case]:
     gain = fm.Gain("relu", 64)
     sigma, depth = gain.scale(1.0), 100
     variance = depth * gain.log_var()
     fourth = 3 * variance**2 + depth * gain.log_cumulant(4)
-    yield Case(
-        "network of width 64 and depth 100",
-        "network",
-        1,
-        depth * fm.drift(gain, sigma),
-        variance,
-        fourth,
-        {
-            OURS: (ours(gain, sigma, depth, "norm", threads), 1 << 16),
-            "fracmoment, vector": (ours(gain, sigma, depth, "vector", threads), 1 << 13),
-            "numpy binomial + gamma": (numpy_norm_chain(64, sigma, depth), 1 << 12),
-            "numpy matrices": (numpy_matrices(64, sigma, depth), 50),
-        },
-    )
+    mean = depth * fm.drift(gain, sigma)
+    chain = (gain, sigma, depth)
+    name = "network of width 64 and depth 100"
+    methods = {
+        OURS: (ours(*chain, "norm", threads), 1 << 16),
+        "fracmoment, vector": (ours(*chain, "vector", threads), 1 << 13),
+        "numpy binomial + gamma": (numpy_norm_chain(64, sigma, depth), 1 << 12),
+    }
+    yield Case(name, "network", 1, mean, variance, fourth, methods)
+    methods = {
+        OURS: (ours(*chain, "matrix", threads), 256),
+        "fracmoment, float32": (ours(*chain, "matrix", threads, dtype="float32"), 256),
+        "numpy": (numpy_matrices(64, sigma, depth), 50),
+        "numpy, float32": (numpy_matrices(64, sigma, depth, np.float32), 50),
+        **torch_matrices(64, sigma, depth),
+    }
+    yield Case(f"{name}, explicit weights", "network", 1, mean, variance, fourth, methods)
+    for m in (1, 2, 4, 8):
+        methods = {
+            OURS: (our_signals(*chain, m, "gram", threads), 1 << 10),
+            "fracmoment, explicit weights": (our_signals(*chain, m, "matrix", threads), 256),
+            "numpy, explicit weights": (numpy_matrices(64, sigma, depth, np.float64, m), 50),
+        }
+        yield Case(f"{name}, {m} signals", "network", 1, mean, variance, fourth, methods)
 
 
 # ---------------------------------------------------------------- the command
@@ -266,7 +324,8 @@ def main() -> int:
         for key, value in about.items():
             print(f"{key:<14}{value}")
     samplers = [*normal_cases(), *gamma_cases(), *binomial_cases(), *gain_cases()]
-    for case in [*samplers, *chain_cases(options.threads)]:
+    engines = [*chain_cases(options.threads), *network_cases(options.threads)]
+    for case in [*samplers, *engines]:
         if options.words and not any(word in case.name for word in options.words):
             continue
         results.append(measure(case))

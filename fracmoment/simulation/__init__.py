@@ -14,6 +14,7 @@ from fracmoment.simulation.samplers import (
     random_normal,
     random_uniform,
 )
+from fracmoment.simulation.signals import SignalSamples, simulate_signals
 from fracmoment.simulation.stationary import (
     StationaryTail,
     hill_estimate,
@@ -29,6 +30,7 @@ __all__ = [
     "Interrupted",
     "LogNormSummary",
     "RareEvent",
+    "SignalSamples",
     "StableWeights",
     "StationaryTail",
     "StudentWeights",
@@ -43,6 +45,7 @@ __all__ = [
     "simulate_jacobian",
     "simulate_log_norms",
     "simulate_lyapunov_spectrum",
+    "simulate_signals",
     "simulate_stationary_norms",
     "stationary_tail",
     "summarize_log_norms",

@@ -40,7 +40,7 @@ class SignalWriter {
       if (results_.cosines == nullptr) continue;
       for (std::size_t p = 0; p <= q; ++p)
         for (int i = 0; i < n; ++i) {
-          const Vec c = cosine(gram(q, q).of[i], gram(p, p).of[i], gram(q, p).of[i], p == q);
+          const Vec c = cosine(gram(q, q).of[i], gram(p, p).of[i], gram(q, p).of[i]);
           double* to = results_.cosines + step * m * m;
           put(to + q * m + p, task_.steps() * m * m, i, c);
           put(to + p * m + q, task_.steps() * m * m, i, c);
@@ -49,11 +49,12 @@ class SignalWriter {
   }
 
  private:
-  // 0 where one of the signals is dead.
-  FRACMOMENT_INLINE static Vec cosine(Vec a, Vec b, Vec product, bool same) {
+  // 0 where one of the signals is dead; exactly 1 or -1 for equal and opposite ones, since the root
+  // of a rounded square is exact.
+  FRACMOMENT_INLINE static Vec cosine(Vec a, Vec b, Vec product) {
     const VecInt dead = (VecInt)(a == 0.0) | (VecInt)(b == 0.0);
     const Vec one = splat<Vec>(1.0);
-    Vec c = same ? one : product / (sqrt(a) * sqrt(b));
+    Vec c = product / sqrt(a * b);
     c = select((VecInt)(c > 1.0), one, select((VecInt)(c < -1.0), -one, c));
     return select(dead, Vec{}, c);
   }

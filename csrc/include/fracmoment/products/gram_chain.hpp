@@ -16,6 +16,7 @@ class GramChain {
         replicas_(replicas),
         gram_(task.count),
         factor_(task.count),
+        variances_(task.count),
         pivots_(task.count),
         roots_(task.count),
         product_(task.count),
@@ -48,20 +49,24 @@ class GramChain {
  private:
   // Covariance = L D L^T, L of ones on the diagonal (factor_), D the squares of roots_. A pivot
   // below the rounding errors of its row is zero: the signal depends linearly on those before it.
-  // Equal or opposite signals give a factor of exactly 1 or -1, and stay equal or opposite.
+  // So is an entry of L D; its half as high bar never meets an entry that equals a pivot. Equal or
+  // opposite signals then have rows of L that are equal or opposite to the bit, and stay so.
   void factorize() {
     const double least = 0x1p-51 * double(task_.count);
     for (std::size_t q = 0; q < task_.count; ++q)
       for (int i = 0; i < n; ++i) {
+        const Vec variance = covariance(q, q, i);
+        variances_[q].of[i] = variance;
         for (std::size_t p = 0; p < q; ++p) {
           Vec rest = covariance(q, p, i);
           for (std::size_t r = 0; r < p; ++r)
             rest = fma(-product_[r].of[i], factor_(p, r).of[i], rest);
+          const Vec noise = variance * variances_[p].of[i] * (0.25 * least * least);
+          rest = select((VecInt)(rest * rest > noise), rest, Vec{});
           const Vec pivot = pivots_[p].of[i];
           product_[p].of[i] = rest;
           factor_(q, p).of[i] = select((VecInt)(pivot == 0.0), Vec{}, rest / pivot);
         }
-        const Vec variance = covariance(q, q, i);
         Vec rest = variance;
         for (std::size_t p = 0; p < q; ++p)
           rest = fma(-product_[p].of[i], factor_(q, p).of[i], rest);
@@ -90,14 +95,15 @@ class GramChain {
         for (int i = 0; i < n; ++i) {
           const NormalPair<Vec> z = normal_pair(first_bits(random[i]), second_bits(random[i]));
           const Vec root = roots_[q].of[i];
-          NormalPair<Vec> h = {root * z.first, root * z.second};
-          normals_[q].of[i] = h;
+          const NormalPair<Vec> own = {root * z.first, root * z.second};
+          normals_[q].of[i] = own;
+          NormalPair<Vec> h{};  // in an order in which equal signals round equally
           for (std::uint32_t p = 0; p < q; ++p) {
             const Vec factor = factor_(q, p).of[i];
             h.first = fma(factor, normals_[p].of[i].first, h.first);
             h.second = fma(factor, normals_[p].of[i].second, h.second);
           }
-          units_[q].of[i] = pair.apply(i, h);
+          units_[q].of[i] = pair.apply(i, {h.first + own.first, h.second + own.second});
           units_[q].of[i].second *= second;
           for (std::uint32_t p = 0; p <= q; ++p) {
             const NormalPair<Vec>&a = units_[q].of[i], &b = units_[p].of[i];
@@ -123,7 +129,7 @@ class GramChain {
   const ReplicaLanes<n>& replicas_;
   std::vector<Frame<n>> frames_;
   Triangle<n> gram_, factor_;
-  std::vector<LaneGroups<n>> pivots_, roots_, product_, scales_;
+  std::vector<LaneGroups<n>> variances_, pivots_, roots_, product_, scales_;
   std::vector<PairGroups> normals_, units_;
 };
 
