@@ -69,7 +69,7 @@ class Chain(NamedTuple):
     log_sigma: float  # summed over the layers
 
     @classmethod
-    def of(cls, network: _layers.Layers, method: str) -> Chain:
+    def of(cls, network: _layers.Layers, method: str = "norm") -> Chain:
         """Return the chain of a network."""
         if network.alike:
             return cls(
