@@ -246,7 +246,7 @@ def chain_cases(threads: int) -> Iterator[Case]:
         sigma, depth = gain.scale(1.0), 100
         variance = depth * gain.log_var()
         fourth = 3 * variance**2 + depth * gain.log_cumulant(4)
-        methods = {OURS: (ours(gain, sigma, depth, "norm", threads), 1 << 16)}
+        methods = {OURS: (ours(gain, sigma, depth, "norm", threads), 1 << 18)}
         if name == "relu" and width < 10**6:
             methods["numpy binomial + gamma"] = (numpy_norm_chain(width, sigma, depth), 1 << 12)
         mean = depth * fm.drift(gain, sigma)
@@ -264,8 +264,8 @@ def network_cases(threads: int) -> Iterator[Case]:
     chain = (gain, sigma, depth)
     name = "network of width 64 and depth 100"
     methods = {
-        OURS: (ours(*chain, "norm", threads), 1 << 16),
-        "fracmoment, vector": (ours(*chain, "vector", threads), 1 << 13),
+        OURS: (ours(*chain, "norm", threads), 1 << 18),
+        "fracmoment, vector": (ours(*chain, "vector", threads), 1 << 14),
         "numpy binomial + gamma": (numpy_norm_chain(64, sigma, depth), 1 << 12),
     }
     yield Case(name, "network", 1, mean, variance, fourth, methods)

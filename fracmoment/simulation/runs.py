@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     Progress = Callable[[int, int], object]
 
 _PIECES_OF_A_TASK = 16  # sent to another process
+_PIECES_OF_A_THREAD = 4  # at least
+_LEAST_SHARE = 1024  # replicas worth a thread
 _WINDOW = 64  # pieces under way on an executor, whose size is not known
 _SECONDS_BETWEEN_SAVES = 10.0
 _SHARE_OF_SAVING = 0.05  # of the time, at most
@@ -165,6 +167,9 @@ def execute(
 
         size, left = run.piece(), count - done
         if executor is None:
+            # short runs too are shared between the threads
+            share = -(-left // (_PIECES_OF_A_THREAD * workers * 32)) * 32
+            size = min(size, max(share, _LEAST_SHARE))
             parts = each_piece(run.work, done, left, size, workers, stop)
         else:
             size *= _PIECES_OF_A_TASK
