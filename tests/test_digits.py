@@ -599,3 +599,19 @@ def test_what_cannot_be_computed_is_an_error():
         evaluate("moment", 5, 0, 0, 1, 1101)
     with pytest.raises(ValueError, match="rational"):
         _core.digits_evaluate("moment", 5, "0", "x", "1", False, False, False, "1", 20)
+
+
+def test_remote_tail_away_from_the_real_line():
+    """The closed form of the tail is right to 2 (|delta|/|delta+1|)^d; beyond it is an error."""
+    mp.dps = 60
+    width, upper, order = 13840, Fraction(187, 10000), Fraction(-1383937, 100)
+    value = evaluate_complex(width, 0, upper, (order, Fraction(1163, 100)), 40)
+    rate = 1 / (4 * mp.sqrt(2) * real(upper))
+    shift = (1 / (2 * mp.sqrt(2)) + 2 * rate * mp.log(mp.sqrt(8) * real(upper))) / rate
+    p = number((order, Fraction(1163, 100))) / 2
+    delta = p + mp.mpf(width) / 2
+    logarithm = width * mp.log(rate) + delta * shift + mp.loggamma(width + 1)
+    logarithm -= (width + 1) * mp.log(delta) + mp.loggamma(-p)
+    assert_digits(value, mp.exp(logarithm), 40)
+    with pytest.raises(_core.ConvergenceError, match="real line"):
+        evaluate_complex(width, 0, upper, (order, 40), 20)

@@ -47,7 +47,11 @@ struct RemoteTransform {
 //     1/Gamma(-p) integral e^(-delta v) (lambda v + mu)^d dv
 //         = lambda^d e^(delta mu/lambda) d! / (delta^(d+1) Gamma(-p)).
 // sqrt(t) L(t) increases with t; so what lies before v = far is at most about far (far lambda)^d,
-// which has to be negligible. Else nullopt.
+// which has to be negligible. So has the next term of sqrt(t) L(t), a multiple of e^(-v)/a^2, a the
+// smallest end. On the real line v > far makes it negligible; else it replaces delta^(d+1) by
+// (delta+1)^(d+1), hardly larger in modulus where the imaginary part is great. There a sum along
+// the real line would cancel |delta/Re delta|^d times: an error. Where the first condition fails,
+// nullopt.
 inline std::optional<Complex> remote_tail_moment(const Law& law, const ComplexRational& order,
                                                  Bits target) {
   const Rational& p = order.re;
@@ -62,6 +66,15 @@ inline std::optional<Complex> remote_tail_moment(const Law& law, const ComplexRa
   if ((width + 1.0) * log_far - log_abs_gamma(width + 1.0, 0.0) >
       -(static_cast<double>(target) + 16.0) * kLog2) {
     return std::nullopt;
+  }
+  const Complex next(bits, {law.half_width() + p + Rational(1, 1), order.im});
+  const double gain = width * (next.log2_abs() - delta.log2_abs());
+  const double loss = (width + 1.0) * (delta.log2_abs() - (law.half_width() + p).log2_abs());
+  const double needed = static_cast<double>(target) + 16.0 + std::log2(width);
+  if (loss > 8.0 && gain < needed - 2.0 * law.log2_smallest()) {
+    throw ConvergenceError(
+        "the order is too far from the real line for slopes around 0 at this width; ask for fewer "
+        "digits or a smaller imaginary part");
   }
   Real factorial(bits);
   mpfr_gamma(factorial.get(), Real(bits, static_cast<long>(law.width) + 1).get(), kNearest);
