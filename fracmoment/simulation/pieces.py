@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from fracmoment import _validation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Iterator
     from concurrent.futures import Executor
 
     Work = Callable[[int, int], Any]
@@ -49,7 +49,7 @@ def never() -> bool:
 
 def each_piece(
     work: Work, first: int, count: int, size: int, threads: int, stop: Stop = never
-) -> Iterator[tuple[int, Any]]:
+) -> Generator[tuple[int, Any], None, None]:
     """Yield (start, work(start, count)) for the pieces of a range, in order.
 
     Not more pieces are under way than keep the threads busy, so that memory stays small and a
@@ -73,7 +73,7 @@ def each_submitted(
     size: int,
     window: int,
     stop: Stop = never,
-) -> Iterator[tuple[int, Any]]:
+) -> Generator[tuple[int, Any], None, None]:
     """Do the same on an executor, with at most ``window`` pieces under way."""
     pieces = _ranges(first, count, size)
     under_way: deque[tuple[int, Future[Any]]] = deque()

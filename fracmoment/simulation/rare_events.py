@@ -163,7 +163,7 @@ class Walk:
             return None
         return Tilted(order, laws)
 
-    def no_cuts(self, order: float) -> list[float]:  # noqa: ARG002
+    def no_cuts(self, _order: float) -> list[float]:
         """Return that no kind of layer is cut, whatever the order."""
         return self.uncut
 

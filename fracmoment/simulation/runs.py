@@ -176,7 +176,7 @@ def execute(
             parts = each_submitted(executor, run.work, done, left, size, _WINDOW, stop)
         report(done, count)
         try:
-            with closing(parts):  # type: ignore[type-var]
+            with closing(parts):
                 for start, part in parts:
                     collector.add(start, part)
                     done = min(start + size, count)

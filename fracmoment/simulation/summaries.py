@@ -280,7 +280,5 @@ class LogNormSummary:
         return self.to_json().encode()
 
     def restore(self, state: bytes) -> None:
-        """Go back to a state."""
-        found = LogNormSummary.from_json(state)
-        self.__init__(self.plan)  # type: ignore[misc]
-        self.merge(found)
+        """Take a state; this summary is empty."""
+        self.merge(LogNormSummary.from_json(state))
