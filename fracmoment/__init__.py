@@ -24,6 +24,16 @@ from fracmoment.limits import DepthLimit, depth_limit, drift, log_variance, prob
 from fracmoment.products import lyapunov_spectrum, lyapunov_variances
 from fracmoment.ratios import beta_moment, chi_moment, chi_ratio_moment, f_moment
 from fracmoment.scales import init_scale
+from fracmoment.signals import (
+    GramMoments,
+    MeanField,
+    NormMoments,
+    PairKernels,
+    gram_moments,
+    mean_field_gram,
+    norm_moments,
+    pair_kernels,
+)
 from fracmoment.simulation import (
     CheckpointError,
     Interrupted,
@@ -60,10 +70,14 @@ __all__ = [
     "ConvergenceError",
     "DepthLimit",
     "Gain",
+    "GramMoments",
     "Interrupted",
     "LeakyReLU",
     "Linear",
     "LogNormSummary",
+    "MeanField",
+    "NormMoments",
+    "PairKernels",
     "RandomizedLeakyReLU",
     "RareEvent",
     "ReLU",
@@ -79,6 +93,7 @@ __all__ = [
     "depth_limit",
     "drift",
     "f_moment",
+    "gram_moments",
     "hill_estimate",
     "init_scale",
     "leaky_relu_scale_squared",
@@ -86,6 +101,9 @@ __all__ = [
     "log_variance",
     "lyapunov_spectrum",
     "lyapunov_variances",
+    "mean_field_gram",
+    "norm_moments",
+    "pair_kernels",
     "prob_dead",
     "random_binomial",
     "random_chisquare",

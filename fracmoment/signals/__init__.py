@@ -1,0 +1,16 @@
+"""Signals of networks with biases, at finite width: exact moments and laws, and mean field."""
+
+from fracmoment.signals.gram import GramMoments, NormMoments, gram_moments, norm_moments
+from fracmoment.signals.kernels import PairKernels, pair_kernels
+from fracmoment.signals.mean_field import MeanField, mean_field_gram
+
+__all__ = [
+    "GramMoments",
+    "MeanField",
+    "NormMoments",
+    "PairKernels",
+    "gram_moments",
+    "mean_field_gram",
+    "norm_moments",
+    "pair_kernels",
+]
