@@ -17,6 +17,8 @@ __all__ = ["Enclosure"]
 
 # The least number of bits that arithmetic carries.
 _LEAST_BITS = 128
+# More bits than the exponents of doubles, and than the ratio of the largest number of digits, need.
+_DOUBLE_BITS, _MOST_BITS = 1200, 4000
 
 
 def _to_mpf(end: arb) -> Any:
@@ -140,7 +142,11 @@ class Enclosure:
             return _validation.MAX_DIGITS
         if not mpmath.isfinite(self.mid):
             return 0
-        middle, radius = abs(_exact(self.mid)), _exact(self.radius)
+        # Only the ratio matters, and exponents may be too large for a Fraction.
+        shift = -_magnitude(self.radius)
+        if _magnitude(self.mid) + shift > _MOST_BITS:
+            return _validation.MAX_DIGITS
+        middle, radius = (abs(_exact(_shifted(x, shift))) for x in (self.mid, self.radius))
         if middle <= radius:
             return 0
         ratio = middle / (2 * radius)
@@ -156,18 +162,22 @@ class Enclosure:
         """Return whether a number, taken exactly, or an enclosure lies within the bounds."""
         if isinstance(value, Enclosure):
             return bool(self._lower <= value._lower and value._upper <= self._upper)
-        if isinstance(value, (float, mpmath.mpf)) and mpmath.isinf(value):
+        if isinstance(value, (float, mpmath.mpf)) and not mpmath.isnan(value):
             return bool(self._lower <= value <= self._upper)
         exact = _validation.rational("value", value)
-        return bool(_exact(self._lower) <= exact <= _exact(self._upper))
+        return _order(self._lower, exact) <= 0 <= _order(self._upper, exact)
 
     def __float__(self) -> float:
         """Return the double nearest to the middle, infinite beyond the largest one."""
         middle = self.mid
-        try:
-            return float(middle) if mpmath.isinf(middle) else float(_exact(middle))
-        except OverflowError:
-            return math.inf if middle > 0 else -math.inf
+        if mpmath.isinf(middle) or middle == 0:
+            return float(middle)
+        if abs(_magnitude(middle)) < _DOUBLE_BITS:
+            try:
+                return float(_exact(middle))
+            except OverflowError:
+                pass
+        return math.copysign(math.inf if _magnitude(middle) > 0 else 0.0, middle)
 
     def __str__(self) -> str:
         """Return the decimal digits that are proved, or the bounds if there are none."""
@@ -337,6 +347,26 @@ def _half(a: Any, b: Any, sign: int) -> Any:
     lib = mpmath.libmp
     total = lib.mpf_add(a._mpf_, b._mpf_ if sign > 0 else lib.mpf_neg(b._mpf_))
     return mpmath.mp.make_mpf(lib.mpf_shift(total, -1))
+
+
+def _magnitude(value: Any) -> int:
+    """Return e for which ``|value| / 2^e`` is in [1/2, 1), of an mpf; very low for 0."""
+    _, mantissa, exponent, bits = value._mpf_
+    return int(exponent) + int(bits) if mantissa else -(1 << 62)
+
+
+def _shifted(value: Any, bits: int) -> Any:
+    """Return ``value 2^bits``, exactly."""
+    return mpmath.mp.make_mpf(mpmath.libmp.mpf_shift(value._mpf_, bits))
+
+
+def _order(end: Any, exact: Fraction) -> int:
+    """Return the sign of ``end - exact``, without the power of 2 that an mpf may be."""
+    if mpmath.isinf(end):
+        return 1 if end > 0 else -1
+    lib = mpmath.libmp
+    product = lib.mpf_mul(end._mpf_, lib.from_int(exact.denominator))
+    return int(lib.mpf_cmp(product, lib.from_int(exact.numerator)))
 
 
 def _decimal(value: Any, digits: int) -> str:

@@ -294,15 +294,39 @@ EXTREMES: list[tuple[str, Any, Any]] = [
 @pytest.mark.parametrize(("gain", "order"), [case[1:] for case in EXTREMES])
 def test_extremes_agree_with_any_precision(gain: fm.Gain, order: Any) -> None:
     enclosure = certified.scale(gain, order, digits=25)
-    if str(order) == "-2.999":  # where the any-precision route takes minutes
-        assert enclosure.digits >= 25
-        return
     value = gain.scale(order, digits=60)
     assert enclosure.lower <= value * (1 + mpmath.mpf(10) ** -14)
     exact = Fraction(int(value._mpf_[1])) * Fraction(2) ** int(value._mpf_[2])
     slack = exact / 10**58
     assert Enclosure(exact - slack, exact + slack).lower <= enclosure.upper
     assert enclosure.lower <= Enclosure(exact - slack, exact + slack).upper
+
+
+@pytest.mark.parametrize("width", [2, 7, 65, 300, 6130, 10**6])
+@pytest.mark.parametrize("ends", [("0", "0.3447"), ("-1/8", "1/3"), ("-1e-9", "4")])
+def test_orders_near_the_edge_where_slopes_come_close_to_zero(
+    width: int, ends: tuple[str, str]
+) -> None:
+    gain = fm.Gain(fm.RandomizedLeakyReLU(*ends), width)
+    for gap in ("1e-25", "7.5e-11", "0.03", "1.2"):
+        order = Fraction(gap) - width
+        value = gain.scale(order, digits=40)
+        enclosure = certified.scale(gain, order, digits=35)
+        with mpmath.workdps(60):
+            assert abs(enclosure.mid / value - 1) < mpmath.mpf(10) ** -34
+
+
+@pytest.mark.parametrize(("width", "gap"), [(3, "0.2"), (12, "0.5"), (90, "0.4"), (2000, "1")])
+def test_derivatives_near_the_edge_are_those_of_the_moments(width: int, gap: str) -> None:
+    law = Law.make(width, Fraction(-1, 9), Fraction(2))
+    order, h = Fraction(gap) - width, Fraction(1, 2**60)
+    with working_precision(250):
+        logs = [laws.log_moment(law, order + i * h) for i in (-1, 0, 1)]
+        series = laws.log_moment_series(law, order, 3)
+        step = laws.ball(h)
+        # errors of the differences: h^2 times the derivatives of order 3 and 4, at most d 5^4
+        assert abs((logs[2] - logs[0]) / (2 * step) / series[1] - 1) < 1e-25
+        assert abs((logs[2] - 2 * logs[1] + logs[0]) / (2 * step**2) / series[2] - 1) < 1e-25
 
 
 def test_order_next_to_the_edge_given_alive() -> None:
@@ -378,6 +402,16 @@ def test_cumulants_of_a_constant_are_exactly_zero() -> None:
     gain = fm.Gain("relu", 1, keep_prob="0.3", weights="orthogonal")
     assert certified.log_var(gain) == Enclosure(0, 0)
     assert float(certified.log_mean(gain)) == pytest.approx(gain.log_mean(), rel=1e-15)
+
+
+def test_numbers_far_beyond_the_doubles_cost_nothing() -> None:
+    scale = certified.scale(fm.Gain("relu", 29, keep_prob="0.07"), "1e-10")
+    assert (float(scale), float(1 / scale), float(-scale)) == (math.inf, 0.0, -math.inf)
+    assert scale.digits >= 30
+    assert str(scale).endswith("e+1910268647")
+    assert scale.mid in scale
+    assert Fraction(1, 3) not in scale
+    assert scale > Fraction(10) ** 100
 
 
 def test_a_scale_beyond_the_doubles() -> None:

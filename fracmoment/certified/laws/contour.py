@@ -255,7 +255,7 @@ def serves(law: Law, p: arb_series) -> bool:
 
     At high precision the distance ``d/2 + p`` from the edge decides: it is the decay of V.
     """
-    lowest = -min(_DEEPEST, law.width / 5) if ctx.prec > _PRECISE else -min(1.5, law.width / 5)
+    lowest = -min(_DEEPEST if ctx.prec > _PRECISE else 1.5, law.width / 20)
     return bool(p[0] > -0.5) or (p.prec == 1 and p[0].is_exact() and bool(p[0] > lowest))
 
 

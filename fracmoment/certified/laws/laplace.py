@@ -21,10 +21,9 @@ from typing import TYPE_CHECKING
 from flint import acb, arb, arb_series, ctx
 
 from fracmoment.certified.laws import unit
-from fracmoment.certified.laws.integrate import integral
 from fracmoment.certified.laws.saddle import laplace_peak
 from fracmoment.certified.laws.series import compose, exponent, series_length
-from fracmoment.certified.laws.vanishing import far_part, far_start
+from fracmoment.certified.laws.vanishing import FarPart, far_start, near_bound
 from fracmoment.certified.precision import working_precision
 
 if TYPE_CHECKING:
@@ -34,12 +33,10 @@ if TYPE_CHECKING:
 
 __all__ = ["ratio_moment"]
 
-# Widest layers whose far part is taken off as a sum of as many terms.
-_NARROW = 64
 # Least precision of a node, which is the product of an integer and a double.
 _NODE_BITS = 96
-# Distance from the edge of the orders below which there is a far part.
-_NEAR = 0.25
+# Distance from the peak at which the search for an end stops.
+_FARTHEST = 1e6
 
 
 @dataclass
@@ -51,23 +48,26 @@ class _Integrand:
     k: int
     peak: arb
 
-    @property
-    def far(self) -> arb | None:
-        """Where the elementary far part begins, measured from the peak, if there is one."""
-        law = self.law
-        if not law.vanishing or law.width > _NARROW or arb(law.width) / 2 + self.p > _NEAR:
-            return None
-        return (far_start(law) - self.peak).mid()
-
-    def transform(self, t: acb, analytic: bool) -> acb:
+    def transform(self, t: acb) -> acb:
         """Return ``[f^k] U(t, f)^d``."""
-        base = unit.tilted(self.law, t, self.k + 1, analytic)
+        base = unit.tilted(self.law, t, self.k + 1)
         return (base**self.law.width)[self.k] if self.k else base[0] ** self.law.width
 
-    def at(self, v: acb, analytic: bool, power: int, lead: arb) -> acb:
-        """Return the integrand at ``peak + v`` times ``(-v)^power lead``."""
-        value = self.transform((v + self.peak).exp(), analytic) * (-self.p * v).exp() * lead
-        return value * (-v) ** power if power else value
+    def at(self, v: arb, lead: arb) -> arb:
+        """Return the integrand at ``peak + v`` times ``lead``."""
+        value = self.transform(acb((v + self.peak).exp())).real
+        return value * (-self.p * v).exp() * lead
+
+    def turned(self, a: arb) -> arb:
+        """Return a bound c of the integrals over ``Im v = b``, |b| <= a < pi, over that for b = 0.
+
+        ``cos(a)^p`` for ``a < pi/2``, because ``|E exp(-t e^(ib) X)| <= E exp(-t cos(b) X)``, and
+        ``cos(a/2)^(-d/2-k)``, because ``|1 + x e^(ib)| >= (1 + x) cos(b/2)``.
+        """
+        log = -(a / 2).cos().log() * (arb(self.law.width) / 2 + self.k)
+        if a < arb.pi() / 2:
+            log = arb.min(log, a.cos().log() * self.p)
+        return log.exp()
 
     def left(self, v: arb, power: int) -> arb:
         """Return a bound of the integral to the left of ``peak - v``."""
@@ -98,30 +98,29 @@ class _Integrand:
 
 def ratio_moment(law: Law, p: arb_series) -> arb_series:
     """Return ``E (X/|g|^2)^p`` for p < 0, as a series of the length of p."""
+    total = _far_only(law, p) if law.vanishing else None
     k = _extra(law, p[0])
-    peak = arb(laplace_peak(law, float(p[0].mid()), k))
-    integrand = _Integrand(law, p[0], k, peak)
-    with series_length(k + 1):
-        return _series(integrand, p)
-
-
-def _series(integrand: _Integrand, p: arb_series) -> arb_series:
-    law, k, peak = integrand.law, integrand.k, integrand.peak
+    if total is None:
+        peak = arb(laplace_peak(law, float(p[0].mid()), k))
+        with series_length(k + 1):
+            total = _by_trapezoids(_Integrand(law, p[0], k, peak), p)
     half = arb(law.width) / 2
-    lead = (1 / integrand.transform(acb(peak.exp()), False).real).mid()
-    far = integrand.far
-    if far is None:
-        integrals = _by_trapezoids(integrand, p.prec, lead)
-    else:
-        integrals = [_up_to_far(integrand, far, power, lead) for power in range(p.prec)]
-    values = [value / (lead * arb.fac_ui(j)) for j, value in enumerate(integrals)]
-    total = arb_series(values, prec=p.prec)
-    total = compose(total, p)
-    if far is not None:
-        total = total + far_part(law, p, far + peak) * (p * peak).exp()
-    # t^(-p) = exp(-p peak) exp(-p v)
-    weight = (half.lgamma() - (p + half + k).lgamma() - p * (arb.const_log2() + peak)).exp()
+    weight = (half.lgamma() - (p + half + k).lgamma() - p * arb.const_log2()).exp()
     return total * weight * (-p).rgamma() * arb.fac_ui(k)
+
+
+def _far_only(law: Law, p: arb_series) -> arb_series | None:
+    """Return the integral where the far part is nearly all of it, as it is for wide layers."""
+    start = far_start(law)
+    far = FarPart(law, start)
+    x = (p[0] + arb(law.width) / 2) * far.first / far.beta
+    if not x < law.width:  # the peak lies before the far part
+        return None
+    total = far.integral(p)
+    left_out = [near_bound(law, p[0], start, j).upper() for j in range(p.prec)]
+    if not all(out < abs(total[j]) * arb(2) ** -ctx.prec for j, out in enumerate(left_out)):
+        return None
+    return total + compose(arb_series([arb(0, out) for out in left_out], prec=p.prec), p)
 
 
 def _extra(law: Law, p: arb) -> int:
@@ -132,23 +131,15 @@ def _extra(law: Law, p: arb) -> int:
     return least + least // 8  # far below the edge a faster decay is worth longer series
 
 
-def _up_to_far(integrand: _Integrand, far: arb, power: int, lead: arb) -> arb:
-    """Return the integral up to the far part, times ``lead``."""
-    left, below = _far(integrand.left, power, lead)
-
-    def function(v: acb, analytic: bool) -> acb:
-        return integrand.at(v, analytic, power, lead)
-
-    total = integral(function, -left, arb(0)) + integral(function, arb(0), far)
-    return total.real + arb(0, below.upper())
-
-
 # ---------------------------------------------------------------- the trapezoidal rule
 
 
 @dataclass
 class _Rule:
-    """The trapezoidal rule: its nodes, and the integrand of power 0 there, times ``lead``."""
+    """The trapezoidal rule: its nodes, and the integrand of power 0 there, times ``lead``.
+
+    With a far part the nodes end before its start.
+    """
 
     integrand: _Integrand
     lead: arb
@@ -156,6 +147,7 @@ class _Rule:
     step: arb
     nodes: list[arb]
     heights: list[arb]
+    far: FarPart | None
 
     def total(self, weight: Callable[[arb], arb]) -> arb:
         """Return the sum over the nodes, with a weight."""
@@ -164,21 +156,29 @@ class _Rule:
 
     def value(self, power: int) -> arb:
         """Return the integral with ``(-v)^power``."""
-        total = self.total(lambda v: (-v) ** power)
+        total = self.total(lambda v: (-v) ** power) + self._far(self.integrand.p, power)
         ends = self._ends(self.integrand, power)
         return total + arb(0, (ends + self._aliasing(power)).upper())
 
+    def _far(self, p: arb, power: int) -> arb:
+        """Return the sum over the far part."""
+        if self.far is None:
+            return arb(0)
+        return self.far.sum(p, self.step, power, self.integrand.peak) * self.lead
+
     def _ends(self, integrand: _Integrand, power: int) -> arb:
         """Return a bound of what lies beyond the first and the last node."""
-        left, right = -self.nodes[0], self.nodes[-1]
-        return (integrand.left(left, power) + integrand.right(right, power)) * self.lead
+        ends = integrand.left(-self.nodes[0], power)
+        if self.far is None:
+            ends += integrand.right(self.nodes[-1], power)
+        return ends * self.lead
 
     def _aliasing(self, power: int) -> arb:
         """Return lemma 4's bound of the error of the infinite rule.
 
         It is ``2 S/(exp(2 pi a/h) - 1)`` with S a bound of the integrals of ``|F(v + ib)|``,
-        ``|b| < a``: ``cos(a)^p`` times the integral I(p) for power 0, for a power j and any e > 0
-        ``j! exp(a e)/e^j`` times the sum of ``cos(a)^q I(q)`` for ``q = p + e`` and ``p - e``.
+        ``|b| < a``: a factor c times the integral I(p) for power 0, for a power j and any e > 0
+        ``j! exp(a e)/e^j`` times the sum of ``c I(q)`` for ``q = p + e`` and ``p - e``.
         """
         decay = (2 * arb.pi() * self.strip / self.step).expm1()
         p, shifts, front = self.integrand.p, [arb(0)], arb(1)
@@ -190,27 +190,47 @@ class _Rule:
         return 2 * front * total / decay
 
     def _larger(self, shift: arb, decay: arb) -> arb:
-        """Return a bound of ``cos(a)^q I(q)``, ``q = p + shift``, from the rule for I(q) itself."""
+        """Return a bound of ``c I(q)``, ``q = p + shift``, from the rule for I(q) itself."""
         moved = replace(self.integrand, p=self.integrand.p + shift)
-        factor = self.strip.cos() ** moved.p
+        factor = moved.turned(self.strip)
         error = 2 * factor / decay
-        rule = self.total(lambda v: (-shift * v).exp()) + self._ends(moved, 0)
+        rule = self.total(lambda v: (-shift * v).exp()) + self._far(moved.p, 0)
+        rule += self._ends(moved, 0)
         return factor * rule / (1 - error) if error < 1 else arb.pos_inf()
 
 
-def _by_trapezoids(integrand: _Integrand, count: int, lead: arb) -> list[arb]:
-    """Return the integrals over the whole line for powers below ``count``, times ``lead``."""
+def _by_trapezoids(integrand: _Integrand, p: arb_series) -> arb_series:
+    """Return the integral over the whole line as a series of the length of p."""
+    peak, count = integrand.peak, p.prec
+    lead = (1 / integrand.transform(acb(peak.exp())).real).mid()
     strip, step = _strip(integrand)
-    reach = [0, 0]
-    for power in range(count):
-        for side, bound in enumerate((integrand.left, integrand.right)):
-            end, _ = _far(bound, power, lead)
-            reach[side] = max(reach[side], math.ceil(float(end / step)) + 1)
-    nodes = [step * i for i in range(-reach[0], reach[1] + 1)]
-    left = _heights(integrand, lead, nodes[reach[0] - 1 :: -1])
-    heights = left[::-1] + _heights(integrand, lead, nodes[reach[0] :])
-    rule = _Rule(integrand, lead, strip, step, nodes, heights)
-    return [rule.value(power) for power in range(count)]
+    first = max(_reach(integrand.left, j, step, lead) for j in range(count))
+    last = max(_reach(integrand.right, j, step, lead) for j in range(count))
+    far = None
+    if integrand.law.vanishing:
+        start = max(1, _steps(far_start(integrand.law) - peak, step))
+        if start < last:
+            far, last = FarPart(integrand.law, peak + step * start), start - 1
+    nodes = [step * i for i in range(-first, last + 1)]
+    left = _heights(integrand, lead, nodes[first - 1 :: -1])
+    heights = left[::-1] + _heights(integrand, lead, nodes[first:])
+    rule = _Rule(integrand, lead, strip, step, nodes, heights, far)
+    values = [rule.value(j) / (lead * arb.fac_ui(j)) for j in range(count)]
+    # t^(-p) = exp(-p peak) exp(-p v)
+    return compose(arb_series(values, prec=count), p) * (-p * peak).exp()
+
+
+def _steps(distance: arb, step: arb) -> int:
+    """Return a number of steps that reach at least about so far."""
+    return math.ceil(float(distance / step)) + 1
+
+
+def _reach(bound: Callable[[arb, int], arb], power: int, step: arb, lead: arb) -> int:
+    """Return after how many steps a bound, times ``lead``, is below the precision."""
+    goal, v = arb(2) ** (-ctx.prec), 2.0
+    while v < _FARTHEST and not bound(arb(v), power) * lead < goal:
+        v *= 1.2
+    return _steps(arb(v), step)
 
 
 def _heights(integrand: _Integrand, lead: arb, nodes: list[arb]) -> list[arb]:
@@ -220,29 +240,18 @@ def _heights(integrand: _Integrand, lead: arb, nodes: list[arb]) -> list[arb]:
     for v in nodes:
         # Small integrands need fewer digits.
         with working_precision(max(ctx.prec - drop, _NODE_BITS)):
-            heights.append(integrand.at(acb(v), False, 0, lead).real)
+            heights.append(integrand.at(v, lead))
         drop = max(0, -exponent(heights[-1]))
     return heights
 
 
 def _strip(integrand: _Integrand) -> tuple[arb, arb]:
     """Return a half-width a of the strip and the step: choices, in doubles."""
-    order, bits = -float(integrand.p.mid()), ctx.prec + 8
+    bits = ctx.prec + 8
 
     def step(a: float) -> float:
-        return 2 * math.pi * a / (0.6932 * bits - order * math.log(math.cos(a)))
+        loss = float(integrand.turned(arb(a)).log())
+        return 2 * math.pi * a / (0.6932 * bits + loss)
 
-    best = max((0.02 * j for j in range(5, 78)), key=step)
+    best = max((0.05 * j for j in range(1, 62)), key=step)
     return arb(best), arb(step(best))
-
-
-def _far(bound: Callable[[arb, int], arb], power: int, lead: arb) -> tuple[arb, arb]:
-    """Return a distance at which a bound, times ``lead``, is small, and its value there."""
-    goal, v = arb(2) ** (-ctx.prec), 2.0
-    while True:
-        left_out = bound(arb(v), power) * lead
-        if left_out < goal:
-            return arb(v), left_out
-        if v > 1e6:
-            return arb(v), arb.pos_inf()
-        v *= 1.2

@@ -175,51 +175,31 @@ def narrower(a: acb, b: acb) -> acb:
     return b if b.rad() < a.rad() else a
 
 
-def tilted(law: Law, t: acb, length: int, analytic: bool) -> acb_series:
+def tilted(law: Law, t: acb, length: int) -> acb_series:
     """Return the series in f of ``E exp(-t Y + f g^2/2) = E (1 - f + 2 b t)^(-1/2)``.
 
-    For laws without dead units, t in the right half-plane (or off the negative axis).
+    For laws without dead units and an exact t off the negative axis.
     """
     point = acb_series([1 + 2 * t, -1], prec=length)
-    total = _rsqrt(point, analytic) * ball(law.one)
+    total = point.rsqrt() * ball(law.one)
     if not law.has_slopes:
         return total
     if law.uniform:
-        return total + _uniform_tilted(law, t, length, analytic) * ball(law.slope)
+        return total + _uniform_tilted(law, t, length) * ball(law.slope)
     square = ball(law.lower) ** 2
     point = acb_series([1 + 2 * square * t, -1], prec=length)
-    return total + _rsqrt(point, analytic) * ball(law.slope)
+    return total + point.rsqrt() * ball(law.slope)
 
 
-def _rsqrt(point: acb_series, analytic: bool) -> acb_series:
-    """Return the reciprocal root; not finite where ``analytic`` and the head touches the cut."""
-    if analytic and not point[0].rsqrt(analytic=True).is_finite():
-        return acb_series([_not_finite()], prec=point.prec)
-    return point.rsqrt()
-
-
-def _uniform_tilted(law: Law, t: acb, length: int, analytic: bool) -> acb_series:
-    def closed(point: acb) -> acb_series:
-        root = (2 * point).sqrt(analytic=analytic)
-        ends = [_area(ball(a), root, length, analytic) for a in (law.upper, law.lower)]
-        return (ends[0] - ends[1]) / acb_series([root * ball(law.upper - law.lower)], prec=length)
-
+def _uniform_tilted(law: Law, t: acb, length: int) -> acb_series:
     if _is_small(law, t):
         return acb_series([_power_series(law, t, j) for j in range(length)], prec=length)
-    value = closed(t)
-    if is_thin(t):
-        return value
-    # The coefficients are those of E (1 + 2 b t)^(-1/2 - j) times rising(1/2, j)/j!.
-    middle, coefficients, factor = closed(t.mid()), [], arb(1)
-    for j in range(length):
-        steepest = _steepest(law, t, 2 * j + 1) * factor
-        centred = _around(middle[j], t, steepest)
-        coefficients.append(narrower(value[j], centred))
-        factor = factor * (j + arb("0.5")) / (j + 1)
-    return acb_series(coefficients, prec=length)
+    root = (2 * t).sqrt()
+    high, low = (_area(ball(a), root, length) for a in (law.upper, law.lower))
+    return (high - low) / acb_series([root * ball(law.upper - law.lower)], prec=length)
 
 
-def _area(slope: arb, root: acb, length: int, analytic: bool) -> acb_series:
+def _area(slope: arb, root: acb, length: int) -> acb_series:
     """Return ``log(x + sqrt(1 - f + x^2))`` for ``x = slope root``, a series in f.
 
     Its derivative in x is ``(1 - f + x^2)^(-1/2)``. For negative x it is
@@ -227,15 +207,10 @@ def _area(slope: arb, root: acb, length: int, analytic: bool) -> acb_series:
     """
     if slope < 0:
         whole = acb_series([1, -1], prec=length).log()
-        return whole - _area(-slope, root, length, analytic)
+        return whole - _area(-slope, root, length)
     x = slope * root
     inside = acb_series([1 + x * x, -1], prec=length)
-    if analytic and not inside[0].sqrt(analytic=True).is_finite():
-        return acb_series([_not_finite()], prec=length)
-    total = acb_series([x], prec=length) + inside.sqrt()
-    if analytic and not total[0].log(analytic=True).is_finite():
-        return acb_series([_not_finite()], prec=length)
-    return total.log()
+    return (acb_series([x], prec=length) + inside.sqrt()).log()
 
 
 # ---------------------------------------------------------------- moments of the slope
