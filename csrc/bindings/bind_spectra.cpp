@@ -30,8 +30,8 @@ Array<double> variate_sums(const QuantileTable& table, std::size_t depth, std::u
 // A row for each of n replicas, by one of the kernels that take a product.
 template <auto kernel>
 Array<double> rows(const Array<std::int64_t>& widths, double lower, double upper,
-                   std::int64_t factors, std::uint64_t seed, std::uint32_t purpose,
-                   std::uint64_t first, std::size_t n) {
+                   std::int64_t factors, double keep_prob, bool orthogonal, std::uint64_t seed,
+                   std::uint32_t purpose, std::uint64_t first, std::size_t n) {
   const std::size_t depth = length(widths) - 1;
   const std::int64_t* w = widths.data();
   const std::int64_t columns =
@@ -40,7 +40,7 @@ Array<double> rows(const Array<std::int64_t>& widths, double lower, double upper
   double* target = out.mutable_data();
   {
     const py::gil_scoped_release unlocked;
-    const Product product{w, depth, lower, upper, Factors(factors)};
+    const Product product{w, depth, lower, upper, Factors(factors), keep_prob, orthogonal};
     (spectrum_kernels().*kernel)(product, {seed, purpose}, first, target, n);
   }
   return out;
@@ -54,7 +54,8 @@ void bind_spectra(py::module_& module) {
              arg("purpose"), arg("first"), arg("n"));
   const auto def_rows = [&](const char* name, auto function) {
     module.def(name, function, arg("widths"), arg("lower"), arg("upper"), arg("factors"),
-               arg("seed"), arg("purpose"), arg("first"), arg("n"));
+               arg("keep_prob"), arg("orthogonal"), arg("seed"), arg("purpose"), arg("first"),
+               arg("n"));
   };
   def_rows("product_exponents", &rows<&SpectrumKernels::lyapunov>);
   def_rows("product_singular_values", &rows<&SpectrumKernels::singular>);

@@ -80,6 +80,13 @@ def note(message: str) -> None:
 # ---------------------------------------------------------------- options
 
 
+def add_widths_option(parser: argparse.ArgumentParser) -> None:
+    """Add the widths of a network."""
+    parser.add_argument(
+        "--widths", metavar="W,W,...", required=True, help="widths, for example 784,64x20,10"
+    )
+
+
 def add_activation_options(parser: argparse.ArgumentParser) -> None:
     """Add the choice of an activation and its slopes."""
     group = parser.add_argument_group("activation")

@@ -17,6 +17,7 @@ from fracmoment.cli.common import (
     add_last_option,
     add_preserve_option,
     add_weights_options,
+    add_widths_option,
     describe_activation,
     fits,
     log_number,
@@ -68,9 +69,7 @@ def add_parser(commands: Any) -> None:
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "--widths", metavar="W,W,...", required=True, help="widths, for example 784,64x20,10"
-    )
+    add_widths_option(parser)
     add_activation_options(parser)
     add_last_option(parser)
     parser.add_argument(

@@ -18,6 +18,7 @@ from fracmoment.cli.common import (
     add_last_option,
     add_preserve_option,
     add_weights_options,
+    add_widths_option,
     describe_activation,
     make_console,
     make_table,
@@ -66,9 +67,7 @@ def add_parser(commands: Any) -> None:
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "--widths", metavar="W,W,...", required=True, help="widths, for example 784,64x20,10"
-    )
+    add_widths_option(parser)
     add_activation_options(parser)
     add_last_option(parser)
     scale = parser.add_mutually_exclusive_group()

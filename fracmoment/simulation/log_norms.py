@@ -10,17 +10,15 @@ import numpy as np
 
 from fracmoment import _layers, _validation
 from fracmoment.simulation.chains import MATRIX_OPTIONS, METHODS, Engine, engine_of
-from fracmoment.simulation.checkpoints import Checkpoint
-from fracmoment.simulation.runs import Interrupted, execute
-from fracmoment.simulation.streams import seed_of, stream_format
+from fracmoment.simulation.runs import Interrupted, execute, run_seed
+from fracmoment.simulation.stored import sample_count, simulate
+from fracmoment.simulation.streams import stream_format
 from fracmoment.simulation.summaries import LogNormSummary, SummaryPlan
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from fracmoment._typing import FloatArray
-
-_MOST_SAMPLES = 2**56  # replicas that an address can hold
 
 
 @dataclass(frozen=True)
@@ -57,33 +55,6 @@ class _Summaries(_Samples):
     def description(self) -> Mapping[str, Any]:
         orders = [order.hex() for order in self.plan.orders]
         return {**super().description(), "result": "summary", "orders": orders}
-
-
-class _Stored:
-    """All samples, in their places."""
-
-    def __init__(self, count: int) -> None:
-        self.values = np.empty(count)
-        self.done = 0
-
-    def add(self, start: int, part: Any) -> None:
-        self.done = start + part.size
-        self.values[start : self.done] = part
-
-    def state(self) -> bytes:
-        return self.values[: self.done].astype("<f8").tobytes()
-
-    def restore(self, state: bytes) -> None:
-        self.add(0, np.frombuffer(state, dtype="<f8"))
-
-
-def _seed(rng: Any, checkpoint: Any) -> int:
-    """Return the seed of ``rng``; without one, that of a checkpoint which is there already."""
-    if rng is None and checkpoint is not None:
-        found = Checkpoint.seed_in(checkpoint)
-        if found is not None:
-            return found
-    return seed_of(rng)
 
 
 def simulate_log_norms(
@@ -180,23 +151,20 @@ def simulate_log_norms(
     _validation.choice("method", method, METHODS)
     options = {"weights": weights, "bias": bias, "x0": x0, "dtype": dtype}
     engine = engine_of(_layers.of(gain, sigma, depth), method, options)
-    count = _validation.integer("n_samples", n_samples, 0, _MOST_SAMPLES)
-    run = _Samples(engine, _seed(rng, checkpoint))
+    count = sample_count(n_samples)
+    run = _Samples(engine, run_seed(rng, checkpoint))
     if executor is None:
         engine.prepare()
-    stored = _Stored(count)
-    done = execute(
+    return simulate(
         run,
         count,
-        stored,
+        [()],
+        lambda values: values,
         threads=threads,
         executor=executor,
         progress=progress,
         checkpoint=checkpoint,
     )
-    if done < count:
-        raise Interrupted(stored.values[:done].copy(), done)
-    return stored.values
 
 
 def summarize_log_norms(
@@ -249,9 +217,9 @@ def summarize_log_norms(
     _validation.choice("method", method, METHODS)
     network = _layers.of(gain, sigma, depth)
     engine = engine_of(network, method, MATRIX_OPTIONS)
-    count = _validation.integer("n_samples", n_samples, 0, _MOST_SAMPLES)
+    count = sample_count(n_samples)
     plan = _summary_plan(network, orders)
-    run = _Summaries(engine, _seed(rng, checkpoint), plan)
+    run = _Summaries(engine, run_seed(rng, checkpoint), plan)
     if executor is None:
         engine.prepare()
     summary = LogNormSummary(plan)

@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fracmoment import _core, _validation
 from fracmoment.gains import Gain
-from fracmoment.simulation.chains import gain_table, law_of
+from fracmoment.simulation.chains import law_of
 from fracmoment.simulation.matrix_products import (
     WIDEST,
     Factors,
     MatrixProduct,
+    ProductRun,
+    group_size,
     log_scale,
-    rows,
     widths_of,
 )
-from fracmoment.simulation.streams import Purpose, seed_of
+from fracmoment.simulation.pieces import thread_count
+from fracmoment.simulation.runs import Run, run_seed
+from fracmoment.simulation.stored import sample_count, simulate
+from fracmoment.simulation.streams import Purpose, stream_format
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from fracmoment._typing import FloatArray
 
 
@@ -33,6 +42,9 @@ def simulate_lyapunov_spectrum(
     activation: Any = "linear",
     method: str | None = None,
     threads: Any = None,
+    executor: Any = None,
+    progress: Any = None,
+    checkpoint: Any = None,
 ) -> FloatArray:
     """Draw the estimates of the Lyapunov exponents that the QR chain gives at finite depth.
 
@@ -56,6 +68,8 @@ def simulate_lyapunov_spectrum(
         diagonal of R by its law, independent chi variates. By default "chi" where it exists.
     threads : int, optional
         Number of threads, every core by default. The result does not depend on it.
+    executor, progress, checkpoint : optional
+        As for `simulate_log_norms`.
 
     Returns
     -------
@@ -68,6 +82,8 @@ def simulate_lyapunov_spectrum(
     ------
     ValueError, TypeError
         For arguments outside these ranges.
+    Interrupted, CheckpointError
+        As for `simulate_log_norms`.
 
     Notes
     -----
@@ -87,27 +103,65 @@ def simulate_lyapunov_spectrum(
     layers = len(widths) - 1
     log_sigma = log_scale(sigma, layers)
     product = MatrixProduct.of(widths, activation, "independent", method)
-    seed = seed_of(rng)
+    seed = run_seed(rng, checkpoint)
+    run: Run
     if product.factors is Factors.BARTLETT and product.lower == 1.0:
-        gain = Gain("linear", np.arange(widths[0], 0, -1))
-        tables = [gain_table(law_of(one)) for one in gain]
-        means = layers * gain.log_mean()
-
-        def work(first: int, count: int) -> FloatArray:
-            sums = [
-                _core.variate_sums(
-                    table, layers, block, seed, Purpose.LYAPUNOV_SPECTRUM, first, count
-                )
-                for block, table in enumerate(tables)
-            ]
-            total: FloatArray = means + np.stack(sums, axis=1)
-            return total
-
-        cost = 3.0 * layers * len(tables)
+        run = _ChiSums(int(widths[0]), layers, seed)
+        spectrum_tables(int(widths[0]))
     else:
+        run = ProductRun(product, "product_exponents", Purpose.LYAPUNOV_SPECTRUM, seed)
+    return simulate(
+        run,
+        sample_count(n_samples),
+        [(int(widths[0]),)],
+        lambda values: (log_sigma + values) / layers,
+        threads=threads,
+        executor=executor,
+        progress=progress,
+        checkpoint=checkpoint,
+    )
 
-        def work(first: int, count: int) -> FloatArray:
-            return _core.product_exponents(*product, seed, Purpose.LYAPUNOV_SPECTRUM, first, count)
 
-        cost = product.nanoseconds()
-    return (log_sigma + rows(work, int(widths[0]), n_samples, cost, threads)) / layers
+@lru_cache(maxsize=4)
+def spectrum_tables(width: int) -> tuple[_core.QuantileTable, ...]:
+    """Return the tables of log chi_width, ..., log chi_1, less their means."""
+    gains = Gain("linear", np.arange(width, 0, -1))
+    with ThreadPoolExecutor(thread_count(None)) as pool:
+        return tuple(
+            pool.map(lambda gain: _core.QuantileTable(_core.GainLaw(*law_of(gain))), gains)
+        )
+
+
+@dataclass(frozen=True)
+class _ChiSums:
+    """Sums of log chi variates over the layers, a column for each exponent; a run."""
+
+    width: int
+    layers: int
+    seed: int
+
+    def work(self, first: int, count: int) -> FloatArray:
+        """Return the rows of ``count`` replicas from ``first`` on."""
+        sums = [
+            _core.variate_sums(
+                table, self.layers, block, self.seed, Purpose.LYAPUNOV_SPECTRUM, first, count
+            )
+            for block, table in enumerate(spectrum_tables(self.width))
+        ]
+        means = self.layers * Gain("linear", np.arange(self.width, 0, -1)).log_mean()
+        total: FloatArray = means + np.stack(sums, axis=1)
+        return total
+
+    def piece(self) -> int:
+        """Return how many replicas make a piece of work."""
+        return group_size(3.0 * self.layers * self.width)
+
+    def description(self) -> Mapping[str, Any]:
+        """Return what determines the results, in JSON."""
+        return {
+            "result": "chi_sums",
+            "width": self.width,
+            "layers": self.layers,
+            "seed": self.seed,
+            "stream_format": stream_format,
+        }

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from fracmoment import _validation
+from fracmoment import _core, _validation
 from fracmoment.activations import as_activation
-from fracmoment.simulation.pieces import each_piece, thread_count
+from fracmoment.simulation.streams import Purpose, stream_format
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Mapping
 
     from fracmoment._typing import FloatArray, IntArray
 
 METHODS = ("chi", "qr")
 WIDEST = 1024
 _DEEPEST = 10**8
-_MOST_SAMPLES = 2**56  # replicas that an address can hold
 _PIECE_COST = 1e8  # nanoseconds of one piece, roughly
 _LANES = 8  # replicas that the widest instruction set works on together
 
@@ -40,21 +40,30 @@ class MatrixProduct(NamedTuple):
     lower: float
     upper: float
     factors: Factors
+    keep_prob: float = 1.0
+    orthogonal: bool = False
 
     @classmethod
-    def of(cls, widths: IntArray, activation: Any, masks: str, method: str | None) -> MatrixProduct:
+    def of(
+        cls,
+        widths: IntArray,
+        activation: Any,
+        masks: str = "independent",
+        method: str | None = None,
+        *,
+        keep_prob: float = 1.0,
+        orthogonal: bool = False,
+    ) -> MatrixProduct:
         """Return the product with the method given, or the fastest one for its law."""
-        lower, upper = as_activation(activation).slopes
-        if np.ndim(lower) or np.ndim(upper):
-            message = f"activation must have scalar slopes, got {activation!r}"
-            raise ValueError(message)
-        by_law = masks == "independent" and lower == upper and abs(lower) in (0.0, 1.0)
+        lower, upper = scalar_slopes(activation)
+        linear = lower == upper and abs(lower) == 1.0
+        by_law = masks == "independent" and (linear or lower == upper == 0.0) and not orthogonal
         if method is not None:
             _validation.choice("method", method, METHODS)
         if method == "chi" and not by_law:
             message = (
-                "method 'chi' needs linear or ReLU units with independent masks, "
-                f"got {activation!r} with {masks} masks: use 'qr'"
+                "method 'chi' needs Gaussian weights and linear or ReLU units with independent "
+                f"masks, got {activation!r} with {masks} masks: use 'qr'"
             )
             raise ValueError(message)
         if by_law and method != "qr":
@@ -63,15 +72,90 @@ class MatrixProduct(NamedTuple):
             factors = Factors.FORWARD
         else:
             factors = Factors.INDEPENDENT
-        if abs(float(lower)) == 1.0 and lower == upper and masks == "independent":
+        if linear and masks == "independent":
             lower = upper = 1.0  # signs of rows change no singular value
-        return cls(widths, float(lower), float(upper), factors)
+        return cls(widths, lower, upper, factors, keep_prob, orthogonal)
+
+    @property
+    def rank(self) -> int:
+        """The number of singular values of the product as a matrix."""
+        return int(min(self.widths[0], self.widths[-1]))
+
+    @property
+    def isometric(self) -> bool:
+        """Whether it is a product of isometries, or of transposes of such ones: all values 1."""
+        steps = np.diff(self.widths)
+        monotonic = bool(np.all(steps >= 0) or np.all(steps <= 0))
+        linear = self.lower == self.upper and abs(self.lower) == 1.0
+        return self.orthogonal and linear and self.keep_prob == 1.0 and monotonic
 
     def nanoseconds(self) -> float:
         """Return the work for one replica, roughly."""
         sizes = self.widths.astype(float)
         entries = sizes[1:] * sizes[:-1]
-        return float((entries * (2.0 + 0.1 * sizes[1:])).sum() + 1.0 * sizes.min() ** 3)
+        squares = np.maximum(sizes[1:], sizes[:-1]) * sizes[:-1] * (0.2 * self.orthogonal)
+        steps = entries * (2.0 + 0.1 * sizes[1:]) + squares * sizes[:-1]
+        return float(steps.sum() + 1.0 * sizes.min() ** 3)
+
+    def description(self) -> dict[str, Any]:
+        """Return what determines the law of the product, in JSON."""
+        return {
+            "widths": self.widths.tolist(),
+            "slopes": [self.lower.hex(), self.upper.hex()],
+            "factors": self.factors.name.lower(),
+            "keep_prob": self.keep_prob.hex(),
+            "orthogonal": self.orthogonal,
+        }
+
+
+@dataclass(frozen=True)
+class ProductRun:
+    """A row of numbers for each replica of a product; a run.
+
+    Attributes
+    ----------
+    kernel : str
+        The function of the core.
+    """
+
+    product: MatrixProduct
+    kernel: str
+    purpose: Purpose
+    seed: int
+
+    def work(self, first: int, count: int) -> FloatArray:
+        """Return the rows of ``count`` replicas from ``first`` on."""
+        rows: FloatArray = getattr(_core, self.kernel)(
+            *self.product, self.seed, self.purpose, first, count
+        )
+        return rows
+
+    def piece(self) -> int:
+        """Return how many replicas make a piece of work."""
+        return group_size(self.product.nanoseconds())
+
+    def description(self) -> Mapping[str, Any]:
+        """Return what determines the results, in JSON."""
+        return {
+            **self.product.description(),
+            "result": self.kernel,
+            "seed": self.seed,
+            "stream_format": stream_format,
+        }
+
+
+def group_size(nanoseconds: float) -> int:
+    """Return how many replicas make a piece of work, in whole groups of lanes."""
+    return _LANES * max(1, min(1 << 13, int(_PIECE_COST / nanoseconds / _LANES)))
+
+
+def scalar_slopes(activation: Any) -> tuple[float, float]:
+    """Return the ends of the slope of an activation with scalar slopes."""
+    lower, upper = as_activation(activation).slopes
+    if np.ndim(lower) or np.ndim(upper):
+        message = f"activation must have scalar slopes, got {activation!r}"
+        raise ValueError(message)
+    return float(lower), float(upper)
 
 
 def widths_of(name: str, widths: Any, depth: Any) -> IntArray:
@@ -100,21 +184,3 @@ def log_scale(sigma: Any, depth: int) -> float:
         message = f"sigma must be a number or one for each of {depth} layers, got {values.shape}"
         raise ValueError(message)
     return math.fsum(np.log(values))
-
-
-def rows(
-    work: Callable[[int, int], Any],
-    columns: int,
-    n_samples: Any,
-    nanoseconds: float,
-    threads: Any,
-) -> FloatArray:
-    """Return the rows work(first, count) of all replicas."""
-    count = _validation.integer("n_samples", n_samples, 0, _MOST_SAMPLES)
-    workers = thread_count(threads)
-    groups = int(_PIECE_COST / nanoseconds / _LANES)
-    piece = _LANES * max(1, min(1 << 13, groups, -(-count // (_LANES * workers))))
-    out = np.empty((count, columns))
-    for start, values in each_piece(work, 0, count, piece, workers):
-        out[start : start + len(values)] = values
-    return out

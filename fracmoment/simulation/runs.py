@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from fracmoment.simulation.checkpoints import Checkpoint, CheckpointError
 from fracmoment.simulation.pieces import each_piece, each_submitted, thread_count
+from fracmoment.simulation.streams import seed_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 _PIECES_OF_A_TASK = 16  # sent to another process
 _PIECES_OF_A_THREAD = 4  # at least
-_LEAST_SHARE = 1024  # replicas worth a thread
+_LEAST_SHARE = 32  # of a piece that is worth a thread: one in so many
 _WINDOW = 64  # pieces under way on an executor, whose size is not known
 _SECONDS_BETWEEN_SAVES = 10.0
 _SHARE_OF_SAVING = 0.05  # of the time, at most
@@ -112,6 +113,15 @@ class _Interrupts:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def run_seed(rng: Any, checkpoint: Any) -> int:
+    """Return the seed of ``rng``; without one, that of a checkpoint which is there already."""
+    if rng is None and checkpoint is not None:
+        found = Checkpoint.seed_in(checkpoint)
+        if found is not None:
+            return found
+    return seed_of(rng)
+
+
 def execute(
     run: Run,
     count: int,
@@ -167,9 +177,10 @@ def execute(
 
         size, left = run.piece(), count - done
         if executor is None:
-            # short runs too are shared between the threads
-            share = -(-left // (_PIECES_OF_A_THREAD * workers * 32)) * 32
-            size = min(size, max(share, _LEAST_SHARE))
+            # short runs too are shared between the threads, in whole groups of lanes
+            lanes = 32 if size % 32 == 0 else 8
+            share = -(-left // (_PIECES_OF_A_THREAD * workers * lanes)) * lanes
+            size = min(size, max(share, size // _LEAST_SHARE // lanes * lanes))
             parts = each_piece(run.work, done, left, size, workers, stop)
         else:
             size *= _PIECES_OF_A_TASK

@@ -7,13 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fracmoment import _core, _layers, _validation
+from fracmoment import _layers, _validation
 from fracmoment.simulation.networks import SignalNetwork, input_rows
-from fracmoment.simulation.pieces import each_piece, piece_size, thread_count
-from fracmoment.simulation.streams import Purpose, seed_of
+from fracmoment.simulation.pieces import piece_size
+from fracmoment.simulation.runs import run_seed
+from fracmoment.simulation.stored import sample_count, simulate
+from fracmoment.simulation.streams import Purpose, stream_format
 from fracmoment.simulation.weights import Weights
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from fracmoment._typing import FloatArray
 
 METHODS = ("gram", "matrix")
@@ -56,20 +60,41 @@ class SignalSamples:
 
 
 @dataclass(frozen=True)
-class _Engine:
-    """The engine of one network: "gram" if there are no weights."""
+class _Signals:
+    """The signals of the replicas of a network, by Gram matrices if there are no weights; a run."""
 
-    signals: _core.Signals
+    network: SignalNetwork
     weights: Weights | None
+    every_layer: bool
     seed: int
 
     def work(self, first: int, count: int) -> tuple[FloatArray, FloatArray]:
+        """Return log-norms and cosines of ``count`` replicas from ``first`` on."""
+        signals = self.network.core(every_layer=self.every_layer, cosines=True)
         if self.weights is None:
-            return self.signals.gram(self.seed, Purpose.GRAM_CHAIN, first, count)
+            return signals.gram(self.seed, Purpose.GRAM_CHAIN, first, count)
         law, parameter, single = self.weights.law, self.weights.parameter, self.weights.single
-        return self.signals.matrix(
+        return signals.matrix(
             law, parameter, single, self.seed, Purpose.MATRIX_SIGNALS, first, count
         )
+
+    def piece(self) -> int:
+        """Return how many replicas make a piece of work."""
+        m = len(self.network.inputs)
+        if self.weights is None:
+            return piece_size(self.network.unit_count() * m * (2.0 + 0.5 * m))
+        return piece_size(self.network.weight_count() * (1.5 + 0.2 * m))
+
+    def description(self) -> Mapping[str, Any]:
+        """Return what determines the results, in JSON."""
+        return {
+            **self.network.description(),
+            "result": "signals",
+            "weights": repr(self.weights),
+            "every_layer": self.every_layer,
+            "seed": self.seed,
+            "stream_format": stream_format,
+        }
 
 
 def simulate_signals(
@@ -86,6 +111,9 @@ def simulate_signals(
     dtype: Any = "float64",
     every_layer: bool = False,
     threads: Any = None,
+    executor: Any = None,
+    progress: Any = None,
+    checkpoint: Any = None,
 ) -> SignalSamples:
     """Take several inputs together through random networks, exact in law.
 
@@ -114,6 +142,8 @@ def simulate_signals(
         Whether to return the signals after every layer instead of the last.
     threads : int, optional
         Number of threads, every core by default. The result does not depend on it.
+    executor, progress, checkpoint : optional
+        As for `simulate_log_norms`.
 
     Returns
     -------
@@ -124,6 +154,8 @@ def simulate_signals(
     ------
     ValueError, TypeError
         For arguments outside these ranges.
+    Interrupted, CheckpointError
+        As for `simulate_log_norms`.
 
     Notes
     -----
@@ -146,7 +178,7 @@ def simulate_signals(
     """
     rows = input_rows("inputs", inputs, 2)
     network = SignalNetwork(_layers.of(gain, sigma, depth), bias, rows)
-    count = _validation.integer("n_samples", n_samples, 0, 2**56)
+    count = sample_count(n_samples)
     _validation.choice("method", method, METHODS)
     explicit = Weights.of(weights, dtype)
     if method == "gram" and explicit != Weights():
@@ -155,22 +187,20 @@ def simulate_signals(
     law = explicit if method == "matrix" else None
     network.require_addresses(law)
     every = _validation.flag("every_layer", every_layer)
-    workers = thread_count(threads)
-    engine = _Engine(network.core(every_layer=every, cosines=True), law, seed_of(rng))
     steps, m = network.depth if every else 1, len(rows)
-    log_norms, cosines = np.empty((count, steps, m)), np.empty((count, steps, m, m))
-    size = piece_size(_cost(network, law))
-    for start, (norms, angles) in each_piece(engine.work, 0, count, size, workers):
-        log_norms[start : start + len(norms)] = norms
-        cosines[start : start + len(norms)] = angles
-    if every:
-        return SignalSamples(log_norms, cosines)
-    return SignalSamples(log_norms[:, 0], cosines[:, 0])
 
+    def samples(log_norms: FloatArray, cosines: FloatArray) -> SignalSamples:
+        if every:
+            return SignalSamples(log_norms, cosines)
+        return SignalSamples(log_norms[:, 0], cosines[:, 0])
 
-def _cost(network: SignalNetwork, weights: Weights | None) -> float:
-    """Return the cost of a replica in nanoseconds, roughly."""
-    m = len(network.inputs)
-    if weights is None:
-        return network.unit_count() * m * (2.0 + 0.5 * m)
-    return network.weight_count() * (1.5 + 0.2 * m)
+    return simulate(
+        _Signals(network, law, every, run_seed(rng, checkpoint)),
+        count,
+        [(steps, m), (steps, m, m)],
+        samples,
+        threads=threads,
+        executor=executor,
+        progress=progress,
+        checkpoint=checkpoint,
+    )

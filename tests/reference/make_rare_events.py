@@ -100,7 +100,10 @@ def saddle(f: Transform, level: mpmath.mpf, low: float, high: float) -> mpmath.m
     golden = (mpmath.sqrt(5) - 1) / 2
     with mp.workdps(20):
         a, b = mpmath.mpf(low), mpmath.mpf(high)
-        value = lambda c: mpmath.log(f(mpmath.mpc(c)).real) - c * level  # noqa: E731
+
+        def value(c: mpmath.mpf) -> mpmath.mpf:
+            return mpmath.log(f(mpmath.mpc(c)).real) - c * level
+
         for _ in range(25):
             c, d = b - golden * (b - a), a + golden * (b - a)
             a, b = (a, d) if value(c) < value(d) else (c, b)

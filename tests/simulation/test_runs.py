@@ -28,8 +28,9 @@ ARGUMENTS = (GAIN, 0.6, 30)
 
 @pytest.fixture
 def short_pieces(monkeypatch):
-    """Cut runs into pieces of 1,000 replicas, and save after each."""
+    """Cut runs into pieces of 1,000 replicas, no shorter ones, and save after each."""
     monkeypatch.setattr(chains.Chain, "piece", lambda *_: 1000)
+    monkeypatch.setattr(runs, "_LEAST_SHARE", 1)
     monkeypatch.setattr(runs, "_SECONDS_BETWEEN_SAVES", 0.0)
     monkeypatch.setattr(runs, "_SHARE_OF_SAVING", 1e9)
 

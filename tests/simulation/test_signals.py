@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
 import pytest
@@ -205,6 +206,37 @@ def test_samples_do_not_depend_on_threads_or_neighbours(method):
         s = fm.simulate_signals(gain, 0.3, 30, A, count, threads=threads, **options)
         np.testing.assert_array_equal(s.log_norms, long.log_norms[:count])
         np.testing.assert_array_equal(s.cosines, long.cosines[:count])
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_long_runs(method, tmp_path):
+    """Processes, and a run that stops and goes on: the same bits."""
+
+    def stop(done, _total):
+        if done:
+            raise InterruptedError
+
+    arguments = (fm.Gain("relu", 5), 0.6, 3, A, 20_000)
+    options = {"bias": [0.1, 0.0, 0.2], "method": method, "every_layer": True}
+    whole = fm.simulate_signals(*arguments, rng=4, **options)
+    file = tmp_path / "run"
+    with pytest.raises(InterruptedError):
+        fm.simulate_signals(*arguments, rng=4, checkpoint=file, progress=stop, threads=1, **options)
+    done = []
+    with ProcessPoolExecutor(2) as executor:
+        again = [
+            fm.simulate_signals(*arguments, rng=4, executor=executor, **options),
+            fm.simulate_signals(
+                *arguments, checkpoint=file, progress=lambda d, _: done.append(d), **options
+            ),
+        ]
+    assert 0 < done[0] < 20_000  # the seed and the first rows are those of the file
+    for s in again:
+        np.testing.assert_array_equal(s.log_norms, whole.log_norms)
+        np.testing.assert_array_equal(s.cosines, whole.cosines)
+    for name, other in [("bias", 0.1), ("every_layer", False)]:
+        with pytest.raises(fm.CheckpointError, match="another run"):
+            fm.simulate_signals(*arguments, rng=4, checkpoint=file, **{**options, name: other})
 
 
 def test_empty_and_refused():

@@ -1,6 +1,7 @@
 """Spectra of products of random matrices: exact laws, known answers, every digit of small ones."""
 
 import hashlib
+from concurrent.futures import ProcessPoolExecutor
 
 import mpmath
 import numpy as np
@@ -11,7 +12,9 @@ from fracmoment import _core
 from fracmoment.simulation.streams import Purpose
 
 SLOPE_BLOCKS, MASK_BLOCKS = 1 << 30, 1 << 31
+DROPOUT_BLOCKS = MASK_BLOCKS + (1 << 20)
 CHI, INDEPENDENT, FORWARD = 0, 1, 2
+METHODS = ("chi", "qr")
 
 
 # ---------------------------------------------------------------- the product, number by number
@@ -50,11 +53,24 @@ def normals(address, rows, columns):
     return z.reshape(rows, 2 * pairs)[:, :columns]
 
 
-def live_units(address, width):
-    """How many of a layer's units are on their positive side."""
+def positive_units(address, width):
+    """Which units the fair coins put on their positive side."""
     first, second = words(*address, MASK_BLOCKS + np.arange(-(-width // 128)))
     bits = "".join(f"{int(w):064b}"[::-1] for pair in zip(first, second, strict=True) for w in pair)
-    return bits[:width].count("1")
+    return np.array([bit == "1" for bit in bits[:width]])
+
+
+def kept_units(address, width, keep_prob):
+    """Which units dropout keeps."""
+    pairs = words(*address, DROPOUT_BLOCKS + np.arange(-(-width // 2)))
+    u = (np.stack(pairs, axis=1).ravel()[:width].astype(float) + 0.5) * 2.0**-64
+    return u < keep_prob
+
+
+def orthogonal(address, rows, columns):
+    """A matrix of orthonormal columns, uniform, or the upper part of one."""
+    q, r = np.linalg.qr(normals(address, max(rows, columns), columns))
+    return (q * np.sign(np.diag(r)))[:rows]
 
 
 def slopes(address, width, lower, upper):
@@ -63,7 +79,7 @@ def slopes(address, width, lower, upper):
     return (first.astype(float) + 0.5) * 2.0**-64 * (upper - lower) + lower
 
 
-def product(widths, lower, upper, factors, seed, replica):
+def product(widths, lower, upper, factors, keep_prob, haar, seed, replica):
     """The product of all factors in mpmath, at the working precision."""
     purpose, depth = int(Purpose.JACOBIAN), len(widths) - 1
     total = mpmath.eye(widths[0])
@@ -71,21 +87,23 @@ def product(widths, lower, upper, factors, seed, replica):
     for layer in range(depth):
         address = (seed, purpose, replica, layer)
         width = widths[layer + 1]
-        w = normals(address, width, widths[layer])
+        w = (orthogonal if haar else normals)(address, width, widths[layer])
         negative = slopes(address, width, lower, upper)
+        kept = kept_units(address, width, keep_prob)
+        steep = lower == upper and abs(lower) > 1  # the steeper units have the first numbers
         if factors == FORWARD:
             z = w @ signal
-            d = np.where(z > 0, 1.0, negative)
-            steep = lower == upper and abs(lower) > 1  # the steeper units have the first numbers
-            first = np.flatnonzero((z > 0) != steep)
-            last = np.setdiff1d(np.arange(width), first)
-            order = np.concatenate([first, last[::-1]])
+            d = np.where(kept, np.where(z > 0, 1.0, negative), 0.0)
+            first = np.flatnonzero(kept & ((z > 0) != steep))
+            later = np.setdiff1d(np.flatnonzero(kept), first)
+            order = np.concatenate([first, later[::-1], np.flatnonzero(~kept)[::-1]])
             w, d, z = w[order], d[order], z[order]
             signal = d * z / max(np.linalg.norm(d * z), 1e-300)
         else:
-            count = width if lower == upper == 1.0 else live_units(address, width)
-            ends = (lower, 1.0) if lower == upper and abs(lower) > 1 else (1.0, negative)
-            d = np.where(np.arange(width) < count, *ends)
+            linear = lower == upper == 1.0
+            count = (kept & (linear | positive_units(address, width))).sum()
+            ends = (lower, 1.0) if steep else (1.0, negative)
+            d = np.where(np.arange(width) < count, *ends) * (np.arange(width) < kept.sum())
         factor = d[:, None] * w
         if factors == CHI:
             factor = bartlett(factor[:, : total.rows])
@@ -101,11 +119,12 @@ def bartlett(y):
     return r
 
 
-def check_replica(widths, lower, upper, factors, seed, replica, values):
+def check_replica(case, seed, replica, values):
     """Compare the logarithms of one replica with the singular values of its product."""
+    widths, _, upper, *_ = case
     span = int((len(widths) - 1) * (4 - min(0, np.log10(abs(upper) or 1.0))))  # decades, at most
     with mpmath.workdps(60 + span):
-        exact = product(widths, lower, upper, factors, seed, replica)
+        exact = product(*case, seed, replica)
         singular = sorted(mpmath.svd_r(exact, compute_uv=False), reverse=True)
         singular = singular[: len(values)]
         negligible = (singular[0] or 1) * mpmath.mpf(10) ** (-30 - span)
@@ -117,38 +136,50 @@ def check_replica(widths, lower, upper, factors, seed, replica, values):
 
 
 CASES = [
-    ([5] * 21, 1.0, 1.0, CHI),
-    ([12] * 21, 0.0, 0.0, CHI),
-    ([4, 9, 5, 12, 6], 0.0, 0.0, CHI),
-    ([4] * 201, 1.0, 1.0, INDEPENDENT),
-    ([12] * 21, 0.0, 0.0, INDEPENDENT),
-    ([6, 4, 11, 3, 8], 1.0, 1.0, INDEPENDENT),
-    ([6] * 21, 1e-8, 1e-8, INDEPENDENT),
-    ([6] * 21, -30.0, -30.0, INDEPENDENT),
-    ([7] * 21, 0.1, 0.4, INDEPENDENT),
-    ([12] * 16, 0.0, 0.0, FORWARD),
-    ([7, 3, 9, 5], 0.2, 0.2, FORWARD),
-    ([6] * 21, 1e-8, 1e-8, FORWARD),
-    ([6] * 21, 5.0, 5.0, FORWARD),
-    ([5] * 21, 0.1, 0.4, FORWARD),
+    ([5] * 21, 1.0, 1.0, CHI, 1.0, False),
+    ([12] * 21, 0.0, 0.0, CHI, 1.0, False),
+    ([4, 9, 5, 12, 6], 0.0, 0.0, CHI, 1.0, False),
+    ([4] * 201, 1.0, 1.0, INDEPENDENT, 1.0, False),
+    ([12] * 21, 0.0, 0.0, INDEPENDENT, 1.0, False),
+    ([6, 4, 11, 3, 8], 1.0, 1.0, INDEPENDENT, 1.0, False),
+    ([6] * 21, 1e-8, 1e-8, INDEPENDENT, 1.0, False),
+    ([6] * 21, -30.0, -30.0, INDEPENDENT, 1.0, False),
+    ([7] * 21, 0.1, 0.4, INDEPENDENT, 1.0, False),
+    ([12] * 16, 0.0, 0.0, FORWARD, 1.0, False),
+    ([7, 3, 9, 5], 0.2, 0.2, FORWARD, 1.0, False),
+    ([6] * 21, 1e-8, 1e-8, FORWARD, 1.0, False),
+    ([6] * 21, 5.0, 5.0, FORWARD, 1.0, False),
+    ([5] * 21, 0.1, 0.4, FORWARD, 1.0, False),
+    ([9] * 6, 1.0, 1.0, CHI, 0.9, False),
+    ([9] * 6, 0.0, 0.0, CHI, 0.8, False),
+    ([9] * 11, 1.0, 1.0, INDEPENDENT, 0.9, False),
+    ([131, 70, 9], 0.0, 0.0, INDEPENDENT, 0.9, False),
+    ([6] * 11, 0.2, 0.2, INDEPENDENT, 0.8, False),
+    ([7] * 6, 0.1, 0.4, FORWARD, 0.7, False),
+    ([6] * 6, 5.0, 5.0, FORWARD, 0.8, False),
+    ([10] * 6, 0.0, 0.0, FORWARD, 0.9, True),
+    ([5] * 11, 0.3, 0.3, FORWARD, 1.0, True),
+    ([10] * 6, 0.0, 0.0, INDEPENDENT, 1.0, True),
+    ([3, 7, 7, 4, 6], 0.1, 0.4, INDEPENDENT, 1.0, True),
+    ([4, 7, 3, 6], 1.0, 1.0, INDEPENDENT, 1.0, True),
 ]
 
 
 @pytest.mark.parametrize("case", range(len(CASES)))
 def test_every_singular_value_of_small_products(case):
-    widths, lower, upper, factors = CASES[case]
+    widths, *rest = CASES[case]
     values = _core.product_singular_values(
-        np.array(widths), lower, upper, factors, 77, Purpose.JACOBIAN, 2**33 + 5, 9
+        np.array(widths), *rest, 77, Purpose.JACOBIAN, 2**33 + 5, 9
     )
     for i in (0, 8):
-        check_replica(widths, lower, upper, factors, 77, 2**33 + 5 + i, values[i])
+        check_replica(CASES[case], 77, 2**33 + 5 + i, values[i])
 
 
 def test_both_ends_of_the_spectrum_at_width_64():
     """The norms of P and of its inverse, and the determinant, factor by factor."""
     d, depth, seed, replica = 64, 20, 78, 4
     values = _core.product_singular_values(
-        np.full(depth + 1, d), 1.0, 1.0, INDEPENDENT, seed, Purpose.JACOBIAN, replica, 1
+        np.full(depth + 1, d), 1.0, 1.0, INDEPENDENT, 1.0, False, seed, Purpose.JACOBIAN, replica, 1
     )
     found = -np.sort(-values[0])
     product, inverse, log_det = np.eye(d), np.eye(d), 0.0
@@ -272,13 +303,23 @@ def test_determinants(method):
     assert abs(z_of((total - mean) ** 2, variance)) < 5
 
 
-@pytest.mark.parametrize("activation", ["relu", fm.LeakyReLU(0.3), "rrelu"])
-def test_forward_and_independent_masks_agree_in_law(activation):
+@pytest.mark.parametrize(
+    ("activation", "options"),
+    [
+        ("relu", {}),
+        (fm.LeakyReLU(0.3), {}),
+        ("rrelu", {}),
+        ("relu", {"weights": "orthogonal"}),
+        ("rrelu", {"weights": "orthogonal", "keep_prob": 0.8}),
+        ("relu", {"keep_prob": 0.7}),
+    ],
+)
+def test_forward_and_independent_masks_agree_in_law(activation, options):
     n = 10_000
     widths = [4, 6, 5]
     one, other = (
         fm.simulate_jacobian(
-            widths, 1.0, None, n, activation=activation, masks=masks, method="qr", rng=7
+            widths, 1.0, None, n, activation=activation, masks=masks, method="qr", rng=7, **options
         )
         for masks in ("forward", "independent")
     )
@@ -289,6 +330,79 @@ def test_forward_and_independent_masks_agree_in_law(activation):
     total = ranks[0] + ranks[1]
     z = (ranks[0] - ranks[1])[total > 0] / np.sqrt(total[total > 0])
     assert np.abs(z).max() < 5
+
+
+@pytest.mark.parametrize("weights", ["gaussian", "orthogonal"])
+@pytest.mark.parametrize("masks", ["independent", "forward"])
+def test_norms_with_dropout(weights, masks):
+    """E tr S after dropout: |J u|/|u| is the product of the gains of the layers."""
+    widths, sigma, n = [4, 7, 9], [0.8, 0.5], 20_000
+    x = fm.simulate_jacobian(
+        widths, sigma, None, n, activation=fm.LeakyReLU(0.4), weights=weights, keep_prob=0.6,
+        masks=masks, rng=12,
+    )  # fmt: skip
+    gains = [
+        fm.Gain(fm.LeakyReLU(0.4), width, keep_prob=0.6, weights=weights) for width in widths[1:]
+    ]
+    exact = 4 * np.prod([s**2 * gain.moment(2) for s, gain in zip(sigma, gains, strict=True)])
+    assert abs(z_of(np.exp(2 * x).sum(axis=1), exact)) < 5
+    plain = fm.simulate_jacobian(
+        widths, sigma, None, 3, activation=fm.LeakyReLU(0.4), weights=weights, keep_prob=0.6,
+        masks=masks, inverted_dropout=False, rng=12,
+    )  # fmt: skip
+    np.testing.assert_allclose(plain, x[:3] + 2 * np.log(0.6), rtol=0, atol=1e-13)
+
+
+def test_orthogonal_linear_networks_are_isometries():
+    for widths in ([5, 5, 5], [3, 4, 8], [8, 5, 5, 2]):
+        x = fm.simulate_jacobian(
+            widths, 2.0, None, 4, activation="linear", weights="orthogonal", rng=1
+        )
+        np.testing.assert_array_equal(x, (len(widths) - 1) * np.log(2.0))
+        assert x.shape == (4, min(widths[0], widths[-1]))
+
+
+def looks_linear_jacobian(rng, widths, slope):
+    """The Jacobian of one network, and the product of its submatrices."""
+    x, jacobian, half = rng.standard_normal(widths[0]), np.eye(widths[0]), np.eye(widths[0])
+    for layer, width in enumerate(widths[1:]):
+        inputs = widths[layer] // (2 if layer else 1)
+        w = rng.standard_normal((width // 2, inputs))
+        half = w @ half
+        block = np.hstack([w, -w]) if layer else w
+        h = np.vstack([block, -block]) @ x
+        slopes = np.where(h > 0, 1.0, slope)
+        jacobian = slopes[:, None] * (np.vstack([block, -block]) @ jacobian)
+        x = slopes * h
+    return jacobian, half
+
+
+@pytest.mark.parametrize("slope", [0.0, 0.3])
+def test_looks_linear_weights(slope):
+    """The network is the linear one of half the width, to the factor that the simulation uses."""
+    widths = [5, 6, 8, 4]
+    options = {"rng": 13, "method": "qr"}
+    x = fm.simulate_jacobian(
+        widths, 0.7, None, 50, activation=fm.LeakyReLU(slope), looks_linear=True, **options
+    )
+    half = fm.simulate_jacobian([5, 3, 4, 2], 0.7, None, 50, activation="linear", **options)
+    factor = 2 * np.log1p(slope) + 0.5 * np.log1p(slope**2)
+    assert np.all(np.isneginf(x[:, 2:]))
+    np.testing.assert_allclose(x[:, :2], half + factor, rtol=0, atol=1e-13)
+    jacobian, product = looks_linear_jacobian(np.random.default_rng(1), widths, slope)
+    ours, linear = (np.linalg.svd(m, compute_uv=False)[:2] for m in (jacobian, product))
+    np.testing.assert_allclose(ours, linear * np.exp(factor), rtol=1e-12)
+
+
+def test_looks_linear_orthogonal_weights_are_isometries():
+    x = fm.simulate_jacobian(8, 1.0, 50, 3, weights="orthogonal", looks_linear=True, rng=1)
+    assert np.all(np.isneginf(x[:, 4:]))
+    np.testing.assert_array_equal(x[:, :4], 0.0)  # [W; -W] doubles the norm, ReLU halves it
+    dropped = fm.simulate_jacobian(8, 1.0, 3, 2000, keep_prob=0.5, looks_linear=True, rng=2)
+    linear = fm.simulate_jacobian(
+        [8, 4, 4, 4], 1.0, None, 2000, activation="linear", keep_prob=0.5, rng=2
+    )
+    np.testing.assert_array_equal(dropped[:, :4], linear)
 
 
 # ---------------------------------------------------------------- range, bits, bad input
@@ -302,7 +416,7 @@ def test_a_range_beyond_doubles():
     assert np.abs(z).max() < 5  # a bias of order 1/depth remains
 
 
-KNOWN = "4ad77ae9da3f518390265374fb6d977f76dedb4235a58099467ce574d66b6a69"
+KNOWN = "3c3e02e1709951720a44487288dd277502812eabb075a2820f65011ed31d2385"
 
 
 def spectra():
@@ -319,11 +433,61 @@ def spectra():
     ]
 
 
-def test_the_same_bits_on_every_instruction_set(each_instruction_set):
+def masked_spectra():
+    options = {"rng": 9, "threads": 1}
+    return [
+        *[fm.simulate_jacobian(9, 1.0, 4, 130, method=method, **options) for method in METHODS],
+        fm.simulate_jacobian(9, 1.0, 4, 130, masks="forward", **options),
+        fm.simulate_jacobian(9, 1.0, 4, 13, keep_prob=0.8, **options),
+        fm.simulate_jacobian([9, 4, 6], 1.0, None, 13, weights="orthogonal", **options),
+        fm.simulate_jacobian(
+            6, 1.0, 3, 13, activation="rrelu", weights="orthogonal", keep_prob=0.7,
+            masks="forward", **options,
+        ),
+    ]  # fmt: skip
+
+
+KNOWN_MASKED = "1a6bbbd1210520383c242d985f92d490d0b9d3ea502671f7412324e4464eec89"
+
+
+@pytest.mark.parametrize(("draw", "known"), [(spectra, KNOWN), (masked_spectra, KNOWN_MASKED)])
+def test_the_same_bits_on_every_instruction_set(draw, known, each_instruction_set):
     digests = set()
     for _ in each_instruction_set:
-        digests.add(hashlib.sha256(b"".join(x.tobytes() for x in spectra())).hexdigest())
-    assert digests == {KNOWN}
+        digests.add(hashlib.sha256(b"".join(x.tobytes() for x in draw())).hexdigest())
+    assert digests == {known}
+
+
+def test_long_runs(tmp_path):
+    """Processes, and a run that stops and goes on: the same bits."""
+
+    def stop(done, _total):
+        if done:
+            raise InterruptedError
+
+    for i, (simulate, options) in enumerate(
+        [
+            (fm.simulate_jacobian, {"weights": "orthogonal", "keep_prob": 0.9}),
+            (fm.simulate_lyapunov_spectrum, {"activation": "relu"}),
+            (fm.simulate_lyapunov_spectrum, {}),
+        ]
+    ):
+        arguments = (5, 1.0, 4, 10_000)
+        whole = simulate(*arguments, rng=14, **options)
+        with ProcessPoolExecutor(2) as executor:
+            again = simulate(*arguments, rng=14, executor=executor, **options)
+        np.testing.assert_array_equal(again, whole)
+        file = tmp_path / str(i)
+        with pytest.raises(InterruptedError):
+            simulate(*arguments, rng=14, checkpoint=file, progress=stop, threads=1, **options)
+        done = []
+        again = simulate(
+            *arguments, checkpoint=file, progress=lambda d, _, done=done: done.append(d), **options
+        )
+        assert 0 < done[0] < 10_000  # the seed and the first rows are those of the file
+        np.testing.assert_array_equal(again, whole)
+        with pytest.raises(fm.CheckpointError):
+            simulate(5, 1.0, 3, 10_000, rng=14, checkpoint=file, **options)
 
 
 def test_samples_do_not_depend_on_threads_or_neighbours():
@@ -366,7 +530,18 @@ def test_ranks_are_those_of_the_masks():
         ({"method": "chi", "masks": "forward"}, ValueError, "qr"),
         ({"method": "chi", "activation": "leaky_relu"}, ValueError, "qr"),
         ({"activation": fm.LeakyReLU([0.1, 0.2])}, ValueError, "activation"),
+        ({"weights": "uniform"}, ValueError, "weights"),
+        ({"weights": "orthogonal", "method": "chi"}, ValueError, "qr"),
+        ({"keep_prob": 0.0}, ValueError, "keep_prob"),
+        ({"looks_linear": True, "width": 3}, ValueError, "even"),
+        ({"looks_linear": True, "activation": "rrelu"}, ValueError, "fixed slope"),
+        (
+            {"looks_linear": True, "activation": "leaky_relu", "keep_prob": 0.5},
+            ValueError,
+            "needs ReLU",
+        ),
         ({"threads": 0}, ValueError, "threads"),
+        ({"executor": 3}, TypeError, "executor"),
         ({"rng": "seed"}, TypeError, "rng"),
     ],
 )

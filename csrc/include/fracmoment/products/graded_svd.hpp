@@ -213,7 +213,7 @@ class JacobiColumns {
         start_(std::size_t(n_)) {
     for (int j = 0; j < n_; ++j) {
       exponent(j) = l.exponent(j) + binary_exponent(l.at(j, j));
-      start(j) = j;
+      start(j) = j / kStrip * kStrip;
       for (int m = j; m < n_; ++m) {
         const Vec x = scaled(l.at(m, j), l.exponent(m) - exponent(j));
         column(j)[m] = x;
@@ -248,12 +248,13 @@ class JacobiColumns {
   Vec& square(int j) { return squares_[std::size_t(j)]; }
   int& start(int j) { return start_[std::size_t(j)]; }
 
+  // Four partial sums, in an order that depends on neither end, and so not on the other lanes.
   static FRACMOMENT_INLINE Vec dot(const Vec* x, const Vec* y, int from, int to) {
     Vec sum[kStrip]{};
     int m = from;
     for (; m + kStrip <= to; m += kStrip)
       for (int b = 0; b < kStrip; ++b) sum[b] = fma(x[m + b], y[m + b], sum[b]);
-    for (; m < to; ++m) sum[0] = fma(x[m], y[m], sum[0]);
+    for (int b = 0; m + b < to; ++b) sum[b] = fma(x[m + b], y[m + b], sum[b]);
     return (sum[0] + sum[1]) + (sum[2] + sum[3]);
   }
 
@@ -308,7 +309,7 @@ class JacobiColumns {
 
   int n_;
   std::vector<Vec> entries_, exponents_, squares_;
-  std::vector<int> start_;
+  std::vector<int> start_;  // of every column: zeros before it; a multiple of kStrip
 };
 
 }  // namespace FRACMOMENT_ISA

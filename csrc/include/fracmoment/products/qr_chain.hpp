@@ -7,10 +7,9 @@
 // number of live units so far, almost surely, and what rounding leaves beyond it is never used.
 #pragma once
 
+#include "fracmoment/products/layer_masks.hpp"
 #include "fracmoment/products/reflections.hpp"
 #include "fracmoment/products/spectrum.hpp"
-#include "fracmoment/random/normal.hpp"
-#include "fracmoment/random/replica_blocks.hpp"
 
 namespace fracmoment {
 inline namespace FRACMOMENT_ISA {
@@ -22,29 +21,12 @@ FRACMOMENT_INLINE int largest(Vec x) {
 }
 FRACMOMENT_INLINE VecInt below(int i, Vec bound) { return (VecInt)(splat<Vec>(double(i)) < bound); }
 
-// A row of bits a lane, counted: how many of the first n of a layer's masks are set.
-inline Vec count_bits(const ReplicaBlocks& replicas, std::uint32_t layer, int n) {
-  Vec count{};
-  for (int done = 0; done < n; done += 128) {
-    Block random[1];
-    replicas.draw(layer, kMaskBlocks + std::uint32_t(done / 128), 0, random);
-    const VecBits words[2] = {first_bits(random[0]), second_bits(random[0])};
-    for (int half = 0; half < 2; ++half) {
-      const int left = n - done - 64 * half;
-      if (left <= 0) break;
-      const std::uint64_t used = left >= 64 ? ~std::uint64_t(0) : (std::uint64_t(1) << left) - 1;
-      for (int i = 0; i < kLanes; ++i)
-        count[i] += double(__builtin_popcountll(words[half][i] & used));
-    }
-  }
-  return count;
-}
-
 class FactorChain {
  public:
   FactorChain(const Product& product, const Stream& stream, std::uint64_t first)
       : product_(product),
         replicas_(stream, first),
+        masks_(replicas_, product.keep_prob),
         steep_(product.lower == product.upper && abs(product.lower) > 1.0),
         columns_(int(product.widths[0])),
         rank_(splat<Vec>(double(product.widths[0]))) {
@@ -55,8 +37,9 @@ class FactorChain {
   void step() {
     const int width = int(product_.widths[layer_ + 1]);
     columns_ = layer_ == 0 ? int(product_.widths[0]) : rows_;
+    masks_.draw(layer_, width);
     if (product_.factors == Factors::bartlett)
-      bartlett(width);
+      bartlett();
     else
       multiply(width);
     ++layer_;
@@ -80,11 +63,11 @@ class FactorChain {
     if (product_.lower == product_.upper) return splat<Vec>(last_slope());
     Block random[1];
     replicas_.draw(layer_, kSlopeBlocks + std::uint32_t(i), 0, random);
-    const Vec u = fma(to_nearest(first_bits(random[0])), splat<Vec>(0x1p-64), 0x1p-65);
+    const Vec u = open_uniform(first_bits(random[0]));
     return fma(u, splat<Vec>(product_.upper - product_.lower), product_.lower);
   }
 
-  // The first `inputs` weights of rows row, ..., row + 3, as a strip; no address depends on how
+  // The first `inputs` normals of rows row, ..., row + 3, as a strip; no address depends on how
   // many are wanted.
   FRACMOMENT_INLINE void draw(int row, int inputs) {
     const std::int64_t fan_in = product_.widths[layer_ % product_.depth];
@@ -103,18 +86,53 @@ class FactorChain {
     }
   }
 
-  void set_rank(int width, Vec live) {
-    const Vec bound = has_dead() ? live : splat<Vec>(double(width));
+  // W of orthonormal columns, as the reflections of the QR factorization of a matrix of normals;
+  // with a positive diagonal of R it is uniform. Where W is wider than tall it is the upper part.
+  void draw_orthogonal(int width, int inputs) {
+    const int rows = std::max(width, inputs);
+    normals_.reset(rows, inputs);
+    for (int row = 0; row < rows; row += kStrip) {
+      draw(row, inputs);
+      for (int c = 0; c < kStrip && row + c < rows; ++c)
+        for (int j = 0; j < inputs; ++j)
+          normals_.at(row + c, j) = strip_[std::size_t(j * kStrip + c)];
+    }
+    factor(normals_, inputs, splat<Vec>(double(inputs)), orthogonal_);
+  }
+
+  // The same of W; `inputs` are all there are.
+  void draw_weights(int row, int inputs) {
+    if (!product_.orthogonal) return draw(row, inputs);
+    const int rows = normals_.rows();
+    strip_.assign(std::size_t(rows) * kStrip, Vec{});
+    for (int c = 0; c < kStrip && row + c < rows; ++c)
+      strip_[std::size_t((row + c) * kStrip + c)] = splat<Vec>(1.0);
+    orthogonal_.apply((inputs + 1) / 2, strip_.data());
+    for (int j = 0; j < inputs; ++j) {
+      const VecInt negative = (VecInt)(normals_.at(j, j) < 0.0);
+      for (int c = 0; c < kStrip; ++c) {
+        Vec& x = strip_[std::size_t(j * kStrip + c)];
+        x = select(negative, -x, x);
+      }
+    }
+  }
+
+  void set_rank(Vec live) {
+    const Vec bound = has_dead() ? live : masks_.kept_count();
     rank_ = select((VecInt)(bound < rank_), bound, rank_);
     rows_ = largest(rank_);
   }
 
+  // How many units are kept and, but for linear ones, on the steeper side by fair coins.
+  Vec live_count() const {
+    return product_.linear() ? masks_.kept_count() : masks_.positive_count();
+  }
+
   // ---- by law: above the diagonal normals, on it the lengths of columns of normals
 
-  void bartlett(int width) {
-    const Vec live =
-        product_.linear() ? splat<Vec>(double(width)) : count_bits(replicas_, layer_, width);
-    set_rank(width, live);
+  void bartlett() {
+    const Vec live = live_count();
+    set_rank(live);
     factor_.reset(std::max(rows_, 1), columns_);
     square_.assign(std::size_t(columns_), Vec{});
     const int most = largest(live);
@@ -141,17 +159,17 @@ class FactorChain {
 
   void multiply(int width) {
     const int inputs = int(product_.widths[layer_]);
+    if (product_.orthogonal) draw_orthogonal(width, inputs);
     if (product_.factors == Factors::forward) {
       factor_.reset(width, columns_);
       forward_rows(width, inputs);
-      set_rank(width, first_);
     } else {
-      first_ = product_.linear() ? splat<Vec>(double(width)) : count_bits(replicas_, layer_, width);
-      const int most = has_dead() ? largest(first_) : width;
+      first_ = live_count();
+      const int most = largest(has_dead() ? first_ : masks_.kept_count());
       factor_.reset(std::max(most, 1), columns_);
       independent_rows(most, inputs);
-      set_rank(width, first_);
     }
+    set_rank(first_);
     factor(factor_, columns_, rank_, next_);
     before_.swap(next_);
   }
@@ -162,14 +180,16 @@ class FactorChain {
   }
 
   void independent_rows(int most, int inputs) {
+    const Vec kept = masks_.kept_count();
     for (int row = 0; row < most; row += kStrip) {
-      draw(row, inputs);
+      draw_weights(row, inputs);
       rotate();
       for (int c = 0; c < kStrip && row + c < most; ++c) {
         const int i = row + c;
-        const Vec slope = product_.linear()
+        const Vec steep = product_.linear()
                               ? splat<Vec>(1.0)
                               : select(below(i, first_), first_slope(), later_slope(i));
+        const Vec slope = select(below(i, kept), steep, Vec{});
         for (int j = 0; j < columns_; ++j)
           factor_.at(i, j) = slope * strip_[std::size_t(j * kStrip + c)];
       }
@@ -184,27 +204,30 @@ class FactorChain {
     layer_ = 0;
   }
 
-  // The pre-activations decide about the signs; then every row goes to its place, lane by lane.
+  // The pre-activations decide about the signs; then every row goes to its place, lane by lane: the
+  // steeper side from the front, what is dropped from the back, the others between.
   void forward_rows(int width, int inputs) {
     output_.assign(std::size_t(width), Vec{});
     sources_.assign(std::size_t(width), VecInt{});
     first_ = Vec{};
-    Vec last = splat<Vec>(double(width - 1));
+    Vec dropped = splat<Vec>(double(width - 1)), later = masks_.kept_count() - 1.0;
+    const Vec one = splat<Vec>(1.0);
     for (int row = 0; row < width; row += kStrip) {
-      draw(row, inputs);
+      draw_weights(row, inputs);
       Vec z[kStrip]{};
       for (int j = 0; j < inputs; ++j)
         for (int c = 0; c < kStrip; ++c)
           z[c] = fma(strip_[std::size_t(j * kStrip + c)], input_[std::size_t(j)], z[c]);
       rotate();
       for (int c = 0; c < kStrip && row + c < width; ++c) {
-        const VecInt positive = (VecInt)(z[c] > 0.0);
-        const VecInt is_first = steep_ ? ~positive : positive;
-        const Vec slope =
-            select(positive, splat<Vec>(1.0), steep_ ? first_slope() : later_slope(row + c));
-        set_place(row + c, select(is_first, first_, last), slope * z[c]);
-        first_ += select(is_first, splat<Vec>(1.0), Vec{});
-        last -= select(is_first, Vec{}, splat<Vec>(1.0));
+        const VecInt kept = masks_.kept(row + c), positive = (VecInt)(z[c] > 0.0);
+        const VecInt is_first = kept & (steep_ ? ~positive : positive);
+        const Vec side = select(positive, one, steep_ ? first_slope() : later_slope(row + c));
+        const Vec slope = select(kept, side, Vec{});
+        set_place(row + c, select(is_first, first_, select(kept, later, dropped)), slope * z[c]);
+        first_ += select(is_first, one, Vec{});
+        later -= select(kept & ~is_first, one, Vec{});
+        dropped -= select(kept, Vec{}, one);
         for (int j = 0; j < columns_; ++j)
           factor_.at(row + c, j) = slope * strip_[std::size_t(j * kStrip + c)];
       }
@@ -237,12 +260,13 @@ class FactorChain {
 
   const Product& product_;
   ReplicaBlocks replicas_;
+  LayerMasks masks_;
   bool steep_;  // negative units are the steeper ones
   std::uint32_t layer_ = 0;
   int rows_ = 0, columns_;
   Vec rank_, first_{};  // first_: how many units have the steeper slope
-  StripMatrix factor_;
-  Reflections before_, next_;
+  StripMatrix factor_, normals_;
+  Reflections before_, next_, orthogonal_;
   std::vector<Vec> strip_, square_, input_, output_;
   std::vector<VecInt> sources_;  // of every place: where its row is in a strip
   std::vector<double> buffer_;

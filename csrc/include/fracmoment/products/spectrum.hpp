@@ -1,5 +1,6 @@
 // Singular values and Lyapunov exponents of products of random matrices D_k W_k ... D_1 W_1: W_i
-// of independent standard normal entries, D_i the slopes of the units of layer i.
+// of independent standard normal entries, or orthogonal; D_i the slopes of the units of layer i, 0
+// where dropout drops them.
 #pragma once
 
 #include <cstddef>
@@ -11,7 +12,7 @@
 namespace fracmoment {
 
 enum class Factors : std::int64_t {
-  bartlett,     // triangular factors of D W Q by their law; slopes 0 and 1 or 1 only
+  bartlett,     // triangular factors of D W Q by their law; normal W, slopes 0 and 1 or 1 only
   independent,  // D W Q itself, half of the units drawn to be negative
   forward,      // the same with the signs of the pre-activations of a random input
 };
@@ -21,6 +22,8 @@ struct Product {
   std::size_t depth = 0;
   double lower = 1.0, upper = 1.0;  // slope of a negative unit, uniform between the two
   Factors factors = Factors::bartlett;
+  double keep_prob = 1.0;   // of a unit; its slope is not divided by it
+  bool orthogonal = false;  // W uniform among the matrices of orthonormal columns, or rows if wider
 
   bool linear() const { return lower == 1.0 && upper == 1.0; }
 };

@@ -27,11 +27,6 @@ struct LogProduct {
   }
 };
 
-// Uniform on (0, 1).
-FRACMOMENT_INLINE Vec uniform(VecBits u) {
-  return fma(to_nearest(u), splat<Vec>(0x1p-64), 0x1p-65);
-}
-
 // What units 2j and 2j+1 do to their pre-activations, drawn once for every signal through them.
 template <int n>
 struct UnitPair {
@@ -87,7 +82,7 @@ class Units {
     Block random[n];
     replicas_.draw(index_, block, random);
     for (int i = 0; i < n; ++i)
-      out[i] = {uniform(first_bits(random[i])), uniform(second_bits(random[i]))};
+      out[i] = {open_uniform(first_bits(random[i])), open_uniform(second_bits(random[i]))};
   }
 
   const Layer& layer_;

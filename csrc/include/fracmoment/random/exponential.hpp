@@ -8,11 +8,6 @@
 namespace fracmoment {
 inline namespace FRACMOMENT_ISA {
 
-// Uniform on (0, 1], the tail next to 0 to full relative precision.
-FRACMOMENT_INLINE Vec open_uniform(VecBits u) {
-  return fma(to_nearest(u), splat<Vec>(0x1p-64), 0x1p-65);
-}
-
 // log x, x > 0 normal: error below 2^-52 (1 + |log x|), relative 2^-50 next to x = 1.
 FRACMOMENT_INLINE Vec natural_log(Vec x) { return -0.5 * minus_two_log(x); }
 

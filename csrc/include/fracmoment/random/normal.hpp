@@ -85,6 +85,28 @@ FRACMOMENT_INLINE VecF minus_two_log(VecF u, VecF near_one, VecFInt is_near) {
   return fma(polynomial(tables::kLogarithmSeriesF, r), r, is_near ? VecF{} : base);
 }
 
+// Sine first where the second lowest bit is set, cosine first elsewhere.
+FRACMOMENT_INLINE NormalPair<Vec> in_order(VecBits bits, Vec sine, Vec cosine) {
+#if defined(__AVX512F__) && defined(__AVX512DQ__)
+  const __mmask8 swap = _mm512_test_epi64_mask((__m512i)bits, _mm512_set1_epi64(2));
+  return {(Vec)_mm512_mask_mov_pd((__m512d)cosine, swap, (__m512d)sine),
+          (Vec)_mm512_mask_mov_pd((__m512d)sine, swap, (__m512d)cosine)};
+#else
+  const VecInt swap = (VecInt)((bits & std::uint64_t(2)) != std::uint64_t(0));
+  return {select(swap, sine, cosine), select(swap, cosine, sine)};
+#endif
+}
+FRACMOMENT_INLINE NormalPair<VecF> in_order(VecFBits bits, VecF sine, VecF cosine) {
+#if defined(__AVX512F__) && defined(__AVX512DQ__)
+  const __mmask16 swap = _mm512_test_epi32_mask((__m512i)bits, _mm512_set1_epi32(2));
+  return {(VecF)_mm512_mask_mov_ps((__m512)cosine, swap, (__m512)sine),
+          (VecF)_mm512_mask_mov_ps((__m512)sine, swap, (__m512)cosine)};
+#else
+  const VecFInt swap = (VecFInt)((bits & 2u) != 0u);
+  return {swap ? sine : cosine, swap ? cosine : sine};
+#endif
+}
+
 // A point of the circle of the given radius: the highest 52 bits choose the angle within a quarter
 // of the circle, the lowest 2 the quarter.
 FRACMOMENT_INLINE NormalPair<Vec> on_circle(Vec radius, VecBits angle_bits) {
@@ -93,14 +115,17 @@ FRACMOMENT_INLINE NormalPair<Vec> on_circle(Vec radius, VecBits angle_bits) {
   const Vec sine = polynomial(tables::kQuarterSine, square) * (f * radius);
   const Vec plus = polynomial(tables::kQuarterCosine, square) * radius;
   const Vec cosine = (Vec)((VecBits)plus ^ (angle_bits << 63));
-  const VecInt swap = (VecInt)((angle_bits & std::uint64_t(2)) != std::uint64_t(0));
-  return {select(swap, sine, cosine), select(swap, cosine, sine)};
+  return in_order(angle_bits, sine, cosine);
+}
+
+// Uniform on (0, 1], the tail next to 0 to full relative precision.
+FRACMOMENT_INLINE Vec open_uniform(VecBits u) {
+  return fma(to_nearest(u), splat<Vec>(0x1p-64), 0x1p-65);
 }
 
 // Independent normals from two 64-bit numbers a lane.
 FRACMOMENT_INLINE NormalPair<Vec> normal_pair(VecBits radius_bits, VecBits angle_bits) {
-  const Vec u = fma(to_nearest(radius_bits), splat<Vec>(0x1p-64), 0x1p-65);
-  return on_circle(sqrt(minus_two_log(u)), angle_bits);
+  return on_circle(sqrt(minus_two_log(open_uniform(radius_bits))), angle_bits);
 }
 
 FRACMOMENT_INLINE NormalPair<VecF> normal_pair(VecFBits radius_bits, VecFBits angle_bits) {
@@ -112,8 +137,7 @@ FRACMOMENT_INLINE NormalPair<VecF> normal_pair(VecFBits radius_bits, VecFBits an
   const VecF sine = polynomial(tables::kQuarterSineF, square) * (f * radius);
   const VecF plus = polynomial(tables::kQuarterCosineF, square) * radius;
   const VecF cosine = (VecF)((VecFBits)plus ^ (angle_bits << 31));
-  const VecFInt swap = (VecFInt)((angle_bits & 2u) != 0u);
-  return {swap ? sine : cosine, swap ? cosine : sine};
+  return in_order(angle_bits, sine, cosine);
 }
 
 }  // namespace FRACMOMENT_ISA

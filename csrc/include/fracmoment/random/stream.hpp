@@ -36,8 +36,9 @@ struct Stream {
 };
 
 // Kinds of numbers that one unit or weight needs beside its normal: parts of the blocks of a layer.
-constexpr std::uint32_t kSlopeBlocks = 1u << 30;  // random slopes
-constexpr std::uint32_t kMaskBlocks = 1u << 31;   // dropout, signs
-constexpr std::uint32_t kBiasBlocks = 3u << 30;   // biases
+constexpr std::uint32_t kSlopeBlocks = 1u << 30;                    // random slopes
+constexpr std::uint32_t kMaskBlocks = 1u << 31;                     // dropout, signs
+constexpr std::uint32_t kDropoutBlocks = kMaskBlocks + (1u << 20);  // dropout beside signs
+constexpr std::uint32_t kBiasBlocks = 3u << 30;                     // biases
 
 }  // namespace fracmoment

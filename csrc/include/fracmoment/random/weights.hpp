@@ -24,8 +24,9 @@ struct NumberTraits<VecF> {
 template <class V>
 using BitsOf = typename NumberTraits<V>::Bits;
 
-template <class V>
-struct GaussianWeights {
+// Laws whose entries are functions of one block, Law::pair(first bits, second bits).
+template <class V, class Law>
+struct OneBlockWeights {
   using Vector = V;
   template <int n>
   FRACMOMENT_INLINE void draw(const ReplicaLanes<n>& replicas, std::uint32_t layer,
@@ -33,22 +34,22 @@ struct GaussianWeights {
     Block random[n];
     replicas.draw(layer, block, random);
     for (int i = 0; i < n; ++i)
-      out[i] = normal_pair((BitsOf<V>)first_bits(random[i]), (BitsOf<V>)second_bits(random[i]));
+      out[i] = Law::pair((BitsOf<V>)first_bits(random[i]), (BitsOf<V>)second_bits(random[i]));
+  }
+};
+
+template <class V>
+struct GaussianWeights : OneBlockWeights<V, GaussianWeights<V>> {
+  FRACMOMENT_INLINE static NormalPair<V> pair(BitsOf<V> first, BitsOf<V> second) {
+    return normal_pair(first, second);
   }
 };
 
 // Uniform on [-sqrt 3, sqrt 3]: variance 1.
 template <class V>
-struct UniformWeights {
-  using Vector = V;
-  template <int n>
-  FRACMOMENT_INLINE void draw(const ReplicaLanes<n>& replicas, std::uint32_t layer,
-                              std::uint32_t block, NormalPair<V> (&out)[n]) const {
-    Block random[n];
-    replicas.draw(layer, block, random);
-    for (int i = 0; i < n; ++i)
-      out[i] = {spread((BitsOf<V>)first_bits(random[i])),
-                spread((BitsOf<V>)second_bits(random[i]))};
+struct UniformWeights : OneBlockWeights<V, UniformWeights<V>> {
+  FRACMOMENT_INLINE static NormalPair<V> pair(BitsOf<V> first, BitsOf<V> second) {
+    return {spread(first), spread(second)};
   }
 
  private:
@@ -62,15 +63,9 @@ struct UniformWeights {
 
 // 1 or -1.
 template <class V>
-struct RademacherWeights {
-  using Vector = V;
-  template <int n>
-  FRACMOMENT_INLINE void draw(const ReplicaLanes<n>& replicas, std::uint32_t layer,
-                              std::uint32_t block, NormalPair<V> (&out)[n]) const {
-    Block random[n];
-    replicas.draw(layer, block, random);
-    for (int i = 0; i < n; ++i)
-      out[i] = {sign((BitsOf<V>)first_bits(random[i])), sign((BitsOf<V>)second_bits(random[i]))};
+struct RademacherWeights : OneBlockWeights<V, RademacherWeights<V>> {
+  FRACMOMENT_INLINE static NormalPair<V> pair(BitsOf<V> first, BitsOf<V> second) {
+    return {sign(first), sign(second)};
   }
 
  private:
