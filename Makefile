@@ -11,9 +11,23 @@ CORE_SOURCES := pyproject.toml CMakeLists.txt $(CPP_FILES)
 
 # Editable, so that a change of a Python file needs no second build. The environment holds the
 # build requirements itself, so that a change of a C++ file compiles that file only.
-INSTALL := $(PIP) install -qq --no-build-isolation --editable '.[io,plot]'
+INSTALL := $(PIP) install -qq --no-build-isolation --editable '.[io,plot]' $(SETTINGS)
 
-.PHONY: all build demo test check bench format clean
+# Builds with sanitizers: an environment and a build directory of their own. The runtime has to be
+# loaded before Python, which itself leaks on purpose.
+comma := ,
+SANITIZED := build/sanitize
+sanitized_build = $(MAKE) build VENV=$(SANITIZED)/$(1) SETTINGS="\
+	--config-settings=build-dir=$(SANITIZED)/$(1)/cmake \
+	--config-settings=cmake.define.FRACMOMENT_SANITIZE=$(2)"
+sanitized_pytest = LD_PRELOAD="$$($(CXX) -print-file-name=$(2)) \
+	$$($(CXX) -print-file-name=libstdc++.so.6)" OPENBLAS_NUM_THREADS=1 \
+	$(SANITIZED)/$(1)/bin/python -m pytest -p no:cacheprovider
+# The tests of whatever runs C++ code.
+CORE_TESTS := tests --ignore=tests/certified --ignore-glob='tests/test_cli_*' \
+	--ignore-glob='tests/test_networks_*' --ignore=tests/test_documents.py
+
+.PHONY: all build demo test check bench sanitize sanitize-address sanitize-thread format clean
 all: build
 
 build: $(VENV)/.built
@@ -50,6 +64,18 @@ check: $(VENV)/.built-strict
 	$(BIN)/clang-format --dry-run --Werror $(CPP_FILES)
 	$(BIN)/mypy
 	$(BIN)/stubtest --mypy-config-file pyproject.toml fracmoment._core
+
+sanitize: sanitize-address sanitize-thread
+
+sanitize-address:
+	@echo "== the core under the address and undefined behaviour sanitizers"
+	$(call sanitized_build,address,address$(comma)undefined)
+	ASAN_OPTIONS=detect_leaks=0 $(call sanitized_pytest,address,libasan.so) $(CORE_TESTS)
+
+sanitize-thread:
+	@echo "== what runs in several threads under the thread sanitizer"
+	$(call sanitized_build,thread,thread)
+	TSAN_OPTIONS=halt_on_error=1 $(call sanitized_pytest,thread,libtsan.so) $(CORE_TESTS) -k thread
 
 bench: $(VENV)/.built
 	$(PY) -m benchmarks

@@ -5,6 +5,7 @@ mpmath is imported on the first use only: the float route does without it.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -34,63 +35,41 @@ def to_mpf(mantissa: str, exponent: int) -> Any:
     return mpmath.mp.make_mpf(mpmath.libmp.from_man_exp(int(mantissa, 16), exponent))
 
 
-def law(
-    quantity: str,
-    width: int,
-    lower: float | Fraction,
-    upper: float | Fraction,
-    keep_prob: float | Fraction,
-    inverted: bool,
-    orthogonal: bool,
-    given_alive: bool,
-    order: float | Fraction,
-    digits: int,
-) -> Any:
-    """Return one quantity of one gain law, correct to ``digits`` decimal digits."""
-    return to_mpf(
-        *_core.digits_evaluate(
-            quantity,
-            int(width),
-            text(lower),
-            text(upper),
-            text(keep_prob),
-            bool(inverted),
-            bool(orthogonal),
-            given_alive,
-            text(order),
-            digits,
+@dataclass(frozen=True)
+class ExactLaw:
+    """One gain law with exact parameters, and whether its moments are conditional on R > 0."""
+
+    width: int
+    lower: float | Fraction
+    upper: float | Fraction
+    keep_prob: float | Fraction
+    inverted: bool
+    orthogonal: bool
+    given_alive: bool = False
+
+    def evaluate(self, quantity: str, order: float | Fraction, digits: int) -> Any:
+        """Return one quantity, correct to ``digits`` decimal digits."""
+        return to_mpf(*_core.digits_evaluate(quantity, *self._row(), text(order), digits))
+
+    def complex_moment(
+        self, order: float | Fraction, imaginary: float | Fraction, digits: int
+    ) -> Any:
+        """Return a moment of complex order, correct to ``digits`` digits of its modulus."""
+        import mpmath
+
+        parts = _core.digits_complex_moment(*self._row(), text(order), text(imaginary), digits)
+        return mpmath.mp.make_mpc(tuple(to_mpf(*part)._mpf_ for part in parts))
+
+    def _row(self) -> tuple[int, str, str, str, bool, bool, bool]:
+        return (
+            int(self.width),
+            text(self.lower),
+            text(self.upper),
+            text(self.keep_prob),
+            bool(self.inverted),
+            bool(self.orthogonal),
+            self.given_alive,
         )
-    )
-
-
-def complex_moment(
-    width: int,
-    lower: float | Fraction,
-    upper: float | Fraction,
-    keep_prob: float | Fraction,
-    inverted: bool,
-    orthogonal: bool,
-    given_alive: bool,
-    order: float | Fraction,
-    imaginary: float | Fraction,
-    digits: int,
-) -> Any:
-    """Return a moment of complex order, correct to ``digits`` digits of its modulus."""
-    import mpmath
-
-    parts = _core.digits_complex_moment(
-        int(width),
-        text(lower),
-        text(upper),
-        text(keep_prob),
-        bool(inverted),
-        bool(orthogonal),
-        given_alive,
-        text(order),
-        text(imaginary),
-        digits,
-    )
-    return mpmath.mp.make_mpc(tuple(to_mpf(*part)._mpf_ for part in parts))
 
 
 def broadcast(function: Callable[..., Any], *arguments: Any) -> Result:

@@ -314,23 +314,19 @@ class Gain:
             return law.scale_scalar(orders, alive)
         return law.scales(orders, alive)
 
+    def _exact_law(
+        self, width: Any, lower: Any, upper: Any, keep_prob: Any, given_alive: bool
+    ) -> _digits.ExactLaw:
+        kind = (self._inverted, self._orthogonal)
+        return _digits.ExactLaw(width, lower, upper, keep_prob, *kind, given_alive)
+
     def _exact(self, quantity: str, order: Any, given_alive: bool, digits: int) -> Result:
         lower, upper = self._activation.exact_slopes
         n_digits = _validation.digits(digits)
 
         def one(width: Any, low: Any, high: Any, keep: Any, s: Any) -> Any:
-            return _digits.law(
-                quantity,
-                width,
-                low,
-                high,
-                keep,
-                self._inverted,
-                self._orthogonal,
-                given_alive,
-                s,
-                n_digits,
-            )
+            law = self._exact_law(width, low, high, keep, given_alive)
+            return law.evaluate(quantity, s, n_digits)
 
         return _digits.broadcast(one, self._width, lower, upper, self._keep_prob, order)
 
@@ -339,8 +335,8 @@ class Gain:
         n_digits = _validation.digits(digits)
 
         def one(width: Any, low: Any, high: Any, keep: Any, re: Any, im: Any) -> Any:
-            law = (width, low, high, keep, self._inverted, self._orthogonal, given_alive)
-            return _digits.complex_moment(*law, re, im, n_digits)
+            law = self._exact_law(width, low, high, keep, given_alive)
+            return law.complex_moment(re, im, n_digits)
 
         return _digits.broadcast(one, self._width, lower, upper, self._keep_prob, order, imaginary)
 
@@ -371,8 +367,8 @@ class Gain:
 
         def one(width: Any, low: Any, high: Any, keep: Any) -> float:
             digits = 25 + len(str(width))
-            rest = (width, low, high, keep, self._inverted, self._orthogonal, False)
-            first, second = (_digits.law("moment", *rest, float(s), digits) for s in (1, 2))
+            law = self._exact_law(width, low, high, keep, False)
+            first, second = (law.evaluate("moment", float(s), digits) for s in (1, 2))
             return float(_digits.variance(first, second, digits))
 
         result = _digits.broadcast(one, self._width, lower, upper, self._keep_prob)

@@ -108,10 +108,9 @@ def _exponent(sigma: float | Fraction, width: int, digits: int) -> Any:
 
     numerator, denominator = sigma.as_integer_ratio()
     extra = 10
+    linear = _digits.ExactLaw(width, 1.0, 1.0, 1.0, True, False)
     while True:
-        mean = _digits.law(
-            "log_cumulant", width, 1.0, 1.0, 1.0, True, False, True, 1.0, digits + extra
-        )
+        mean = linear.evaluate("log_cumulant", 1, digits + extra)
         with mpmath.workdps(digits + extra):
             log_sigma = mpmath.log(mpmath.mpf(numerator) / denominator)
             total = log_sigma + mean

@@ -118,11 +118,11 @@ def _exact(row: tuple[Any, ...], inverted: bool, given_alive: bool, digits: int)
     more = digits + 5
     wide = orthogonal and fan_in > fan_out
     square = orthogonal and not wide
-    law = (fan_out, lower, upper, keep, inverted, square, given_alive, order, more)
-    scale = _digits.law("scale", *law)
+    law = _digits.ExactLaw(fan_out, lower, upper, keep, inverted, square, given_alive)
+    scale = law.evaluate("scale", order, more)
     if wide:
-        divisor = _digits.law("scale", fan_in, 1.0, 1.0, 1.0, False, False, False, order, more)
-        scale = _digits.quotient(scale, divisor, more)
+        linear = _digits.ExactLaw(fan_in, 1.0, 1.0, 1.0, False, False)
+        scale = _digits.quotient(scale, linear.evaluate("scale", order, more), more)
     if rms and fan_in != fan_out:
         scale = _digits.times_root(scale, Fraction(int(fan_out), int(fan_in)), more)
     return scale

@@ -10,6 +10,10 @@
 #include "fracmoment/random/kernels.hpp"
 #include "fracmoment/random/sampler_kernels.hpp"
 
+#if defined(__x86_64__) && !defined(FRACMOMENT_GENERIC_ONLY)
+#define FRACMOMENT_HAS_AVX
+#endif
+
 namespace fracmoment {
 
 namespace generic {
@@ -19,7 +23,7 @@ extern const SpectrumKernels kSpectrumKernels;
 extern const SamplerKernels kSamplerKernels;
 extern const SignalKernels kSignalKernels;
 }  // namespace generic
-#if defined(__x86_64__)
+#if defined(FRACMOMENT_HAS_AVX)
 namespace avx2 {
 extern const Kernels kKernels;
 extern const RandomKernels kRandomKernels;
@@ -45,7 +49,7 @@ struct InstructionSet {
   const SamplerKernels* samplers;
   const SignalKernels* signals;
 };
-#if defined(__x86_64__)
+#if defined(FRACMOMENT_HAS_AVX)
 constexpr InstructionSet kAvx2{&avx2::kKernels, &avx2::kRandomKernels, &avx2::kSpectrumKernels,
                                &avx2::kSamplerKernels, &avx2::kSignalKernels};
 constexpr InstructionSet kAvx512{&avx512::kKernels, &avx512::kRandomKernels,
@@ -57,7 +61,7 @@ constexpr InstructionSet kGeneric{&generic::kKernels, &generic::kRandomKernels,
                                   &generic::kSignalKernels};
 
 const InstructionSet* find(const char* name) {
-#if defined(__x86_64__)
+#if defined(FRACMOMENT_HAS_AVX)
   const bool has_avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
   const bool has_avx512 = has_avx2 && __builtin_cpu_supports("avx512f") &&
                           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");

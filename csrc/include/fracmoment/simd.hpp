@@ -20,7 +20,9 @@
 #ifndef FRACMOMENT_ISA
 #define FRACMOMENT_ISA scalar
 #endif
+#ifndef FRACMOMENT_INLINE
 #define FRACMOMENT_INLINE inline __attribute__((always_inline))
+#endif
 
 namespace fracmoment {
 inline namespace FRACMOMENT_ISA {
