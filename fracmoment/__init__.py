@@ -59,7 +59,7 @@ from fracmoment.simulation import (
     stationary_tail,
     summarize_log_norms,
 )
-from fracmoment.tails import tail_index
+from fracmoment.tails import LeastSquaresSGD, tail_index
 
 if TYPE_CHECKING:
     from fracmoment import certified
@@ -73,6 +73,7 @@ __all__ = [
     "GramMoments",
     "Interrupted",
     "LeakyReLU",
+    "LeastSquaresSGD",
     "Linear",
     "LogNormSummary",
     "MeanField",

@@ -266,6 +266,13 @@ def log_tail_weights(
     first: int,
     n: int,
 ) -> FloatArray: ...
+def sgd_growth(
+    step: FloatArray, batch: FloatArray, dimension: FloatArray, order: FloatArray
+) -> FloatArray: ...
+def sgd_tail_indices(step: FloatArray, batch: FloatArray, dimension: FloatArray) -> FloatArray: ...
+def sgd_critical_steps(
+    batch: FloatArray, dimension: FloatArray, order: FloatArray
+) -> FloatArray: ...
 
 class Signals:
     def __init__(

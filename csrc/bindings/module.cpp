@@ -14,6 +14,7 @@ void bind_samplers(py::module_& module);
 void bind_rare_events(py::module_& module);
 void bind_perpetuity(py::module_& module);
 void bind_products(py::module_& module);
+void bind_tails(py::module_& module);
 
 namespace {
 
@@ -45,4 +46,5 @@ PYBIND11_MODULE(_core, module) {
   bind_rare_events(module);
   bind_perpetuity(module);
   bind_products(module);
+  bind_tails(module);
 }

@@ -1,0 +1,460 @@
+#include "fracmoment/tails/sgd.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <vector>
+
+#include "fracmoment/error.hpp"
+#include "fracmoment/tails/stretched_sum.hpp"
+
+namespace fracmoment {
+namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr double kLogTwoPi = 1.8378770664093454836;
+
+// ---------------------------------------------------------------- elementary functions
+
+// exp(v) - 1 - v and log(1 + z) - z to full relative accuracy.
+double exp_remainder(double v) {
+  if (std::abs(v) > 0.5) return std::expm1(v) - v;
+  double sum = 1.0;
+  for (int n = 16; n >= 3; --n) sum = 1.0 + sum * v / n;
+  return 0.5 * v * v * sum;
+}
+double log_remainder(double z) {
+  if (std::abs(z) > 0.5) return std::log1p(z) - z;
+  const double r = z / (2.0 + z), square = r * r;
+  double sum = 0.0;
+  for (int n = 33; n >= 3; n -= 2) sum = sum * square + 1.0 / n;
+  return 2.0 * r * square * sum - z * r;
+}
+
+// log Gamma(z) - ((z - 1/2) log z - z + log(2 pi)/2)
+double stirling_remainder(double z) {
+  if (z < 12.0) return std::lgamma(z) - ((z - 0.5) * std::log(z) - z + 0.5 * kLogTwoPi);
+  const double q = 1.0 / (z * z);
+  return (1.0 / 12 -
+          q * (1.0 / 360 - q * (1.0 / 1260 - q * (1.0 / 1680 - q * (1.0 / 1188 - q / 518.0))))) /
+         z;
+}
+
+// ---------------------------------------------------------------- the integrands
+
+// How Q^p enters. A small power is summed as (Q^p - 1)/p, which keeps log E Q^p accurate where it
+// is near 0; the nodes then follow the law itself. A large one moves the mass: they follow Q^p.
+struct Power {
+  double p;
+  bool tilted;
+  double relax;  // see StretchedSum
+
+  // The relative error of a term: the roundoff of log Q times p.
+  double noise() const { return 2e-15 * (1.0 + std::abs(p)); }
+
+  // What is summed at a point of log density `log_weight`, from log Q there.
+  ScaledValues at(double log_weight, double log_q) const {
+    const double pq = p * log_q, square = log_q * log_q;
+    if (tilted) return {log_weight + pq, {1.0, 0.0, log_q, square, 0.0, 0.0, 0.0}};
+    if (pq > 20.0) {
+      const double rest = std::exp(-pq), quotient = (1.0 - rest) / p;
+      return {log_weight + pq, {1.0, quotient, log_q, square, std::abs(quotient), 0.0, 0.0}};
+    }
+    const double above_one = std::expm1(pq), power = above_one + 1.0;
+    const double quotient = pq == 0.0 ? log_q : above_one / p;
+    return {log_weight,
+            {power, quotient, log_q * power, square * power, std::abs(quotient), 0.0, 0.0}};
+  }
+};
+
+// Where T = t S is, seen from the singular point T = 1.
+struct Place {
+  double gap;       // 1 - (1 - T)^2 = T (2 - T)
+  double square;    // (1 - T)^2
+  double distance;  // |1 - T|
+};
+
+// The law of B, in w = logit B - logit E B.
+class Share {
+ public:
+  Share(double batch, double dimension, const Power& power)
+      : power_(power),
+        certain_(dimension == 1.0),
+        count_(0.5 * (batch + dimension - 1.0)),
+        mean_(batch / (batch + dimension - 1.0)),
+        rest_((dimension - 1.0) / (batch + dimension - 1.0)),
+        odds_(certain_ ? 0.0 : batch / (dimension - 1.0)) {
+    if (certain_) return;
+    const double a = 0.5 * batch, c = 0.5 * (dimension - 1.0);
+    precision_ = a * (c / count_);
+    log_norm_ = 0.5 * (std::log(precision_) - kLogTwoPi) + stirling_remainder(count_) -
+                stirling_remainder(a) - stirling_remainder(c);
+    if (!power.tilted) node_.resize(2 * StretchedGrid::kReach + 1);
+  }
+
+  // The integral over B at one place of T, whose largest term is near `mode`.
+  ScaledValues operator()(const Place& place, double mode, double relax) const {
+    if (certain_) return power_.at(0.0, log_q(place, 1.0, 0.0));
+    const double bend = power_.tilted ? curvature(place, mode) : precision_;
+    const StretchedSum sum(mode, std::min(kWidth / std::sqrt(bend), kWidest), relax,
+                           power_.noise());
+    if (power_.tilted)
+      return sum([&](double w, int) {
+        const Node node = node_at(w);
+        return power_.at(node.log_density, log_q(place, node.share, node.rest));
+      });
+    return sum([&](double w, int j) {  // the same nodes at every place
+      Node& node = node_[std::size_t(j + StretchedGrid::kReach)];
+      if (node.rest == 0.0) node = node_at(w);
+      return power_.at(node.log_density, log_q(place, node.share, node.rest));
+    });
+  }
+
+  // Where the integrand is largest, by Newton's method between bounds.
+  double mode(const Place& place, double start) const {
+    if (certain_ || !power_.tilted) return 0.0;
+    double low = -kFarthest, high = kFarthest, w = start;
+    for (int i = 0; i < 100; ++i) {
+      const double slope = log_slope(place, w), bend = curvature(place, w);
+      (slope > 0.0 ? low : high) = w;
+      double next = w + std::clamp(slope / bend, -32.0, 32.0);
+      if (!(next > low && next < high)) next = 0.5 * (low + high);
+      const double moved = std::abs(next - w);
+      w = next;
+      if (moved * std::sqrt(bend) < 0.05 || moved < 1e-8) break;
+    }
+    return w;
+  }
+  // The logarithm of the integral, roughly.
+  double log_size(const Place& place, double mode) const {
+    if (!power_.tilted) return std::max(0.0, 2.0 * power_.p * std::log(place.distance));
+    if (certain_) return power_.p * log_q(place, 1.0, 0.0);
+    const Node node = node_at(mode);
+    return node.log_density + power_.p * log_q(place, node.share, node.rest) +
+           0.5 * (kLogTwoPi - std::log(curvature(place, mode)));
+  }
+  // d log Q/d (1-T)^2 = B/Q.
+  double weight_of_square(const Place& place, double w) const {
+    if (certain_) return 1.0 / place.square;
+    const double odds = odds_at(w);
+    return odds / (1.0 + odds * place.square);
+  }
+
+ private:
+  static constexpr double kWidth = 1.4, kWidest = 2.0, kFarthest = 650.0;
+
+  struct Node {
+    double share = 0.0, rest = 0.0, log_density = 0.0;  // B, 1 - B
+  };
+
+  static double log_q(const Place& place, double share, double rest) {
+    const double below = share * place.gap;
+    if (std::abs(below) < 0.5) return std::log1p(-below);
+    if (rest == 0.0) return 2.0 * std::log(place.distance);
+    return std::log(rest + share * place.square);
+  }
+  double odds_at(double w) const { return odds_ * std::exp(std::clamp(w, -kFarthest, kFarthest)); }
+  Node node_at(double w) const {
+    const double odds = odds_at(w), rest = 1.0 / (1.0 + odds);
+    return {odds * rest, rest, log_density(w)};
+  }
+  double log_density(double w) const {
+    // log(1 + q (e^x - 1)) - q x on the side where q = E B or E (1 - B) is the smaller
+    const double x = mean_ <= rest_ ? w : -w, q = std::min(mean_, rest_);
+    const double moved = q * std::expm1(std::min(x, kFarthest));
+    const double cumulant =
+        std::abs(x) < 1.0 ? log_remainder(moved) + q * exp_remainder(x) : std::log1p(moved) - q * x;
+    return log_norm_ - count_ * cumulant;
+  }
+  // Derivative of log density + p log Q, and minus its derivative where that is positive.
+  double log_slope(const Place& place, double w) const {
+    const double odds = odds_at(w), share = odds / (1.0 + odds);
+    return count_ * (mean_ - share) -
+           power_.p * place.gap * odds / ((1.0 + odds) * (1.0 + odds * place.square));
+  }
+  double curvature(const Place& place, double w) const {
+    const double odds = odds_at(w), other = odds * place.square;
+    const double plain = odds / ((1.0 + odds) * (1.0 + odds));
+    const double bend =
+        (count_ + power_.p) * plain - power_.p * other / ((1.0 + other) * (1.0 + other));
+    return std::max({bend, 0.1 * count_ * plain, 1e-2});
+  }
+
+  const Power& power_;
+  bool certain_;
+  double count_, mean_, rest_, odds_, precision_ = 0.0, log_norm_ = 0.0;
+  mutable std::vector<Node> node_;
+};
+
+// A part of the range of T: on one side of the singular point 1, or what T = 2, where Q = 1
+// whatever B is, leaves of the right side. High orders have a peak on each side of T = 2.
+enum class Part { left, right, middle, far };
+
+// The integral over one part, in a coordinate w in which the distance from a finite end falls
+// exponentially: logit T on the left, log (T - 1) on the right, logit (T - 1) between 1 and 2 and
+// log (T - 2) beyond, up to a shift.
+class PartOfRange {
+ public:
+  PartOfRange(const SgdLaw& law, const Share& share, const Power& power, Part part)
+      : share_(share),
+        power_(power),
+        part_(part),
+        half_(0.5 * (law.batch + law.dimension - 1.0)),
+        centre_(2.0 * half_ * law.step_per_sample),
+        log_centre_(std::log(centre_)),
+        log_norm_(0.5 * (std::log(half_) - kLogTwoPi) - stirling_remainder(half_)),
+        inside_(part == Part::left ? centre_ < 1.0 : part == Part::right && centre_ > 1.0) {
+    find_mode();
+  }
+  double log_peak() const { return log_peak_; }
+
+  ScaledValues integral() const {
+    double mode = mode_of_share_;
+    const StretchedSum sum(mode_, scale_, power_.relax, power_.noise());
+    return sum([&](double w, int) {
+      const At at = locate(w);
+      if (!(at.log_weight > -kInfinity) || at.place.distance < kNearest) return ScaledValues{};
+      mode = share_.mode(at.place, mode);
+      const double size = at.log_weight + share_.log_size(at.place, mode);
+      if (size < log_peak_ - kNothing) return ScaledValues{};
+      ScaledValues value =
+          share_(at.place, mode, power_.relax + std::max(0.0, log_peak_ - size - 3.0));
+      value.log_scale += at.log_weight;
+      return value;
+    });
+  }
+
+ private:
+  static constexpr double kWidth = 1.4, kWidest = 2.0, kFarthest = 600.0, kNothing = 60.0;
+  static constexpr double kNearest = 1e-140;  // its square and the place of B there are in range
+
+  struct At {
+    Place place;
+    double log_weight;  // of dw
+    double slope;       // d log_weight/dw
+    double square;      // d (1-T)^2/dw
+  };
+
+  At locate(double w) const {
+    const double x = std::clamp(w, -kFarthest, kFarthest);
+    if (part_ == Part::left) return on_the_left(x);
+    if (part_ == Part::right) return on_the_right(x);
+    const double e = std::exp(part_ == Part::middle ? -x : x),
+                 distance = part_ == Part::middle ? 1.0 / (1.0 + e) : 1.0 + e;
+    const double sum = 1.0 + distance, v = std::log(sum) - log_centre_;
+    if (part_ == Part::middle) {
+      const double rest = e * distance;  // 2 - T
+      const double speed = distance * rest / sum;
+      return at({sum * rest, distance * distance, distance}, v, speed, rest - distance - speed,
+                2.0 * distance * distance * rest);
+    }
+    return at({-sum * e, distance * distance, distance}, v, e / sum, 2.0 / sum, 2.0 * distance * e);
+  }
+  At on_the_left(double x) const {
+    const double away = std::abs(1.0 - centre_);
+    // T/(1 - T) = e^x, or the same times its value at the mean
+    const double ratio = inside_ ? away / centre_ * std::exp(-x) : std::exp(-x);
+    const double distance = ratio / (1.0 + ratio);
+    const double v = inside_ && std::abs(x) < 1.0 ? -std::log1p(away * std::expm1(-x))
+                                                  : -std::log1p(ratio) - log_centre_;
+    const double sum = distance > 0.5 ? centre_ * std::exp(v) : 1.0 - distance;
+    const double square = distance * distance;
+    return at({sum * (1.0 + distance), square, distance}, v, distance, -sum, -2.0 * square * sum);
+  }
+  At on_the_right(double x) const {
+    const double away = std::abs(1.0 - centre_);
+    const double distance = inside_ ? away * std::exp(x) : std::exp(x);
+    const double v = inside_ && std::abs(x) < 1.0 ? std::log1p(away / centre_ * std::expm1(x))
+                                                  : std::log1p(distance) - log_centre_;
+    const double sum = 1.0 + distance, square = distance * distance;
+    return at({sum * (1.0 - distance), square, distance}, v, distance / sum, 1.0 / sum,
+              2.0 * square);
+  }
+  // From v = log(S/E S), dv/dw, the derivative of its logarithm, and d (1-T)^2/dw.
+  At at(const Place& place, double v, double speed, double log_speed_slope, double square) const {
+    return {place, log_norm_ - half_ * exp_remainder(v) + std::log(speed),
+            log_speed_slope - half_ * std::expm1(v) * speed, square};
+  }
+
+  // Derivative of the logarithm of the integrand over w, at its largest over B.
+  double slope(double w, double& mode) const {
+    const At at = locate(w);
+    if (!power_.tilted) return at.slope;
+    mode = share_.mode(at.place, mode);
+    return at.slope + power_.p * share_.weight_of_square(at.place, mode) * at.square;
+  }
+
+  // From the mean outwards until the slope changes its sign, then between the two points.
+  void find_mode() {
+    const double width = 1.0 / std::sqrt(std::max(1.0, half_));
+    double mode = 0.0, low = 0.0, high = 0.0, step = 0.25 * width;
+    double f_low = slope(0.0, mode), f_high = f_low;
+    const bool rising = f_low > 0.0;
+    while (std::abs(rising ? high : low) < kFarthest && (f_high > 0.0) == (f_low > 0.0)) {
+      if (rising) {
+        low = high, f_low = f_high;
+        f_high = slope(high += step, mode);
+      } else {
+        high = low, f_high = f_low;
+        f_low = slope(low -= step, mode);
+      }
+      step *= 2.0;
+    }
+    double bend = 0.1, middle = rising ? high : low;
+    for (int i = 0; i < 60 && high > low; ++i) {
+      bend = std::max((f_low - f_high) / (high - low), 0.1);
+      middle = i % 3 == 2 ? 0.5 * (low + high) : low + f_low / bend;
+      if (!(middle > low && middle < high)) middle = 0.5 * (low + high);
+      const double f = slope(middle, mode);
+      if (std::abs(f) < 0.2 * std::sqrt(bend)) break;
+      (f > 0.0 ? low : high) = middle;
+      (f > 0.0 ? f_low : f_high) = f;
+    }
+    mode_ = middle;
+    const double h = 0.1 / std::sqrt(bend);
+    bend = (slope(mode_ - h, mode) - slope(mode_ + h, mode)) / (2.0 * h);
+    scale_ = std::min(kWidest, kWidth / std::sqrt(std::max(bend, 0.1)));
+    const At at = locate(mode_);
+    mode_of_share_ = share_.mode(at.place, mode);
+    log_peak_ = at.log_weight + share_.log_size(at.place, mode_of_share_);
+  }
+
+  const Share& share_;
+  const Power& power_;
+  Part part_;
+  double half_, centre_, log_centre_, log_norm_;
+  bool inside_;
+  double mode_ = 0.0, scale_ = 1.0, mode_of_share_ = 0.0, log_peak_ = -kInfinity;
+};
+
+constexpr double kCoarse = 16.0;  // exp(-16): the relative error of a first look
+constexpr double kLargestOrder = 1099511627776.0, kFarthestLogStep = 200.0;
+// Newton's method squares its relative step: the one after a last step is below the roundoff.
+constexpr double kFirstStep = 1e-3, kLastStep = 1e-8;
+
+// Whether Q^p could raise another peak far from the one of the law itself.
+bool is_high(const SgdLaw& law, double order) {
+  return order > 8.0 + 0.01 * (law.batch + law.dimension);
+}
+
+SgdGrowth growth(const SgdLaw& law, double order, bool tilted, double relax) {
+  const Power power{0.5 * order, tilted, relax};
+  const Share share(law.batch, law.dimension, power);
+  std::vector<PartOfRange> parts;
+  const auto add = [&](Part part) { parts.emplace_back(law, share, power, part); };
+  add(Part::left);
+  if (tilted && is_high(law, order)) {
+    add(Part::middle);
+    add(Part::far);
+  } else {
+    add(Part::right);
+  }
+  double peak = -kInfinity;
+  for (const PartOfRange& part : parts) peak = std::max(peak, part.log_peak());
+  ScaledValues sum;
+  constexpr double negligible = 48.0;
+  for (const PartOfRange& part : parts)
+    if (part.log_peak() > peak - negligible) sum.add(part.integral(), 1.0);
+  const double first = sum.value[2] / sum.value[0], second = sum.value[3] / sum.value[0];
+  const double variance = 0.25 * (second - first * first);
+  const double quotient = sum.value[1] * std::exp(sum.log_scale);  // (E Q^p - 1)/p
+  if (tilted) return {(sum.log_scale + std::log(sum.value[0])) / order, 0.5 * first, variance};
+  if (order == 0.0) return {0.5 * quotient, 0.5 * first, variance};
+  // Q^p far below 1 has its mass elsewhere
+  if (power.p * quotient < -0.5) return growth(law, order, true, relax);
+  return {std::log1p(power.p * quotient) / order, 0.5 * first, variance};
+}
+
+}  // namespace
+
+namespace {
+
+// Whether the nodes follow Q^p: where it moves the mass by more than three standard deviations, or
+// elsewhere.
+bool is_tilted(const SgdLaw& law, double order, double variance) {
+  if (order <= 1.0) return order < -0.5;
+  return order * order * variance > 9.0 || is_high(law, order);
+}
+
+// The root between low and high of an increasing function f(x, relax): first a rough one, then
+// from there the exact one. Secants between bounds, Illinois variant.
+template <class F>
+double increasing_root(F&& f, double low, double high) {
+  for (const double relax : {kCoarse, 0.0}) {
+    double f_low = f(low, relax), f_high = f(high, relax);
+    // the first look may have missed the root by a little
+    for (double wide = high - low; f_low > 0.0; wide *= 4.0) f_low = f(low -= wide, relax);
+    for (double wide = high - low; f_high < 0.0; wide *= 4.0) f_high = f(high += wide, relax);
+    const double enough = relax > 0.0 ? 1e-5 : 4e-16;
+    double x = high;
+    for (int i = 0, side = 0; i < 100; ++i) {
+      if (high - low <= enough * std::abs(high) || f_low == 0.0 || f_high == 0.0) break;
+      x = i < 40 ? high - f_high * (high - low) / (f_high - f_low) : 0.5 * (low + high);
+      if (!(x > low && x < high)) x = 0.5 * (low + high);
+      const double value = f(x, relax);
+      if (value == 0.0 && relax == 0.0) return x;
+      if (value < 0.0) {
+        low = x, f_low = value;
+        if (side < 0) f_high *= 0.5;
+        side = -1;
+      } else {
+        high = x, f_high = value;
+        if (side > 0) f_low *= 0.5;
+        side = 1;
+      }
+    }
+  }
+  return 0.5 * (low + high);
+}
+
+}  // namespace
+
+SgdGrowth sgd_growth(const SgdLaw& law, double order) {
+  const double variance = order > 1.0 ? growth(law, 0.0, false, kCoarse).variance : 0.0;
+  return growth(law, order, is_tilted(law, order, variance), 0.0);
+}
+
+double sgd_tail_index(const SgdLaw& law) {
+  const SgdGrowth plain = growth(law, 0.0, false, 0.0);
+  if (plain.rate >= 0.0) return 0.0;
+  // log E Q^(order/2) is convex, falls from 0 and rises through 0 again: Newton's method goes
+  // beyond the root once and then descends to it.
+  double order = -2.0 * plain.rate / plain.variance;
+  bool exact = false;
+  for (int i = 0; i < 200; ++i) {
+    if (order > kLargestOrder)
+      throw ConvergenceError("the tail index is above 2^40: the step size is too small");
+    const SgdGrowth at =
+        growth(law, order, is_tilted(law, order, plain.variance), exact ? 0.0 : kCoarse);
+    const double next = order * (1.0 - at.rate / at.slope);
+    const bool rising = at.slope > 0.0 && next < 8.0 * order;
+    const double moved = rising ? std::abs(next - order) / order : 1.0;
+    order = rising ? next : 2.0 * order;
+    if (exact && moved < kLastStep) return order;
+    exact = exact || moved < kFirstStep || i > 50;
+  }
+  throw ConvergenceError("the search for the tail index of SGD did not end; change the step size");
+}
+
+double sgd_critical_step(double batch, double dimension, double order) {
+  const double second = 2.0 / (batch + dimension + 1.0);
+  if (order == 2.0) return second;
+  double variance = 0.0;
+  const auto rate = [&](double log_step, double relax) {
+    const SgdLaw law{std::exp(log_step), batch, dimension};
+    if (order > 1.0 && variance == 0.0) variance = growth(law, 0.0, false, kCoarse).variance;
+    return growth(law, order, is_tilted(law, order, variance), relax).rate;
+  };
+  // the step falls as the order rises
+  const double start = std::log(second), away = order < 2.0 ? 0.25 : -0.25;
+  double near = start, far = start + away;
+  while ((rate(far, kCoarse) < 0.0) == (away > 0.0)) {
+    near = far;
+    far += 2.0 * (far - start);
+    if (std::abs(far) > kFarthestLogStep)
+      throw ConvergenceError("the search for the critical step size did not end; change the order");
+  }
+  return std::exp(increasing_root(rate, std::min(near, far), std::max(near, far)));
+}
+
+}  // namespace fracmoment
