@@ -18,6 +18,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import flint
+import mpmath
 
 from fracmoment import _validation
 from fracmoment._core import __version__
@@ -25,7 +26,7 @@ from fracmoment.activations import Activation, LeakyReLU, Linear, RandomizedLeak
 from fracmoment.certified import laws
 from fracmoment.certified.laws import Law
 from fracmoment.certified.precision import CertificationError
-from fracmoment.certified.quantities import enclose
+from fracmoment.certified.quantities import enclose, tail_index
 from fracmoment.gains import Gain
 
 if TYPE_CHECKING:
@@ -37,12 +38,14 @@ __all__ = ["QUANTITIES", "Verdict", "check_certificate", "make_certificate", "pa
 
 FORMAT = "fracmoment certificate"
 VERSION = "1"
-QUANTITIES = ("scale", "moment", "log_mean", "log_var")
+QUANTITIES = ("scale", "moment", "log_mean", "log_var", "cumulant", "tail_index")
 MAX_DIGITS = 1000
 MAX_WIDTH = 10**6
-# The integral of the stand-alone checker becomes long next to the edge of the domain of orders.
+# Where slopes come close to 0 the integral of the stand-alone checker becomes long next to the edge
+# of the domain of orders.
 EDGE_GAP = Fraction(1, 4)
 MIN_ORDER, MAX_ORDER = Fraction(-128), Fraction(128)
+MAX_EXPONENT = 999_999
 
 _NAMES: dict[str, type[Activation]] = {
     "linear": Linear,
@@ -53,7 +56,8 @@ _NAMES: dict[str, type[Activation]] = {
 _LAW_FIELDS = frozenset(
     ("activation", "width", "lower_slope", "upper_slope", "keep_prob", "inverted_dropout")
 ) | {"weights"}
-_INPUT_FIELDS = ("quantity", "law", "order", "given_alive", "digits")
+# Beside these a certificate has the order, or for tail indices the scale sigma.
+_INPUT_FIELDS = ("quantity", "law", "given_alive", "digits")
 _CLAIM_FIELDS = ("precision", "lower", "upper", "decimal")
 _FIELDS = frozenset(("format", "version", *_INPUT_FIELDS, *_CLAIM_FIELDS)) | {
     "method",
@@ -85,6 +89,7 @@ def make_certificate(
     quantity: str = "scale",
     digits: int = 30,
     given_alive: bool = False,
+    sigma: Any = None,
 ) -> dict[str, Any]:
     """Return a certificate of a constant as a dictionary of JSON values.
 
@@ -93,14 +98,18 @@ def make_certificate(
     gain : Gain
         A gain of scalar parameters, which are taken exactly; of width at most 10^6.
     order : float, str, int, Fraction or mpmath.mpf, optional
-        Order of the moment or scale, exactly, in [-128, 128] and at least 1/4 above -1 for laws
-        with an atom at 0, above minus the width for others; 0 for the logarithms.
-    quantity : {"scale", "moment", "log_mean", "log_var"}, optional
-        The constant: that of `certified.scale`, `moment`, `log_mean` or `log_var`.
+        Order of the moment or scale, exactly, in [-128, 128] and above -1 for laws with an atom at
+        0, above minus the width for others; by at least 1/4 where slopes are drawn around 0. The
+        number 3 to 8 of a cumulant; 0 for the logarithms and the tail index.
+    quantity : {"scale", "moment", "log_mean", "log_var", "cumulant", "tail_index"}, optional
+        The constant: that of the function of `certified` of this name.
     digits : int, optional
         Significant decimal digits, 1 to 1,000.
     given_alive : bool, optional
-        Whether the moment or scale is that given R > 0. Order 0 always is.
+        Whether the moment or scale is that given R > 0. Order 0 and cumulants always are.
+    sigma : float, str, int, Fraction or mpmath.mpf, optional
+        Scale of the weights, exactly, for the tail index and nothing else. Tail indices above 128
+        have no certificate, and none that are 0 or infinite.
 
     Raises
     ------
@@ -117,13 +126,15 @@ def make_certificate(
     ('0.5', '0x1fffffffffffffffffp-70', '0x200000000000000001p-70')
     >>> check_certificate(certificate)
     Verdict(accepted=True, reason='')
+    >>> make_certificate(fm.Gain("linear", 2), quantity="tail_index", sigma="0.7")["decimal"]
+    '2.09666099363834977558963762599'
     """
     inputs = {
         "quantity": _validation.choice("quantity", quantity, QUANTITIES),
         "law": _law_data(gain),
-        "order": str(_validation.rational("order", order)),
         "given_alive": _validation.flag("given_alive", given_alive),
         "digits": _validation.integer("digits", digits, 1, MAX_DIGITS),
+        **_argument(quantity, order, sigma),
     }
     inputs["given_alive"] = _given_alive(gain, inputs)
     claim = _claim(gain, inputs)
@@ -255,9 +266,28 @@ def _gain(data: Any) -> Gain:
     return gain
 
 
+def _argument(quantity: str, order: Any, sigma: Any) -> dict[str, str]:
+    """Return the field of the order, or of sigma for tail indices."""
+    exact = _validation.rational("order", order)
+    if quantity != "tail_index":
+        if sigma is not None:
+            message = f"sigma is for tail_index only, got {sigma!r} for {quantity}"
+            raise ValueError(message)
+        return {"order": str(exact)}
+    if sigma is None or exact != 0:
+        message = f"tail_index needs sigma and no order, got sigma={sigma!r}, order={order!r}"
+        raise ValueError(message)
+    return {"sigma": str(_validation.rational("sigma", sigma))}
+
+
 def _given_alive(gain: Gain, inputs: Mapping[str, Any]) -> bool:
-    """Return the one value of the condition R > 0: true for order 0, false where it is empty."""
-    if inputs["order"] == "0":
+    """Return the one value of the condition R > 0.
+
+    True for order 0 and cumulants, false for tail indices and where it is empty.
+    """
+    if "sigma" in inputs:
+        return False
+    if inputs["order"] == "0" or inputs["quantity"] == "cumulant":
         return True
     return bool(inputs["given_alive"] and Law.of(gain).has_atom)
 
@@ -275,30 +305,53 @@ def _fraction(data: Mapping[str, Any], key: str) -> Fraction:
 
 def _enclose(gain: Gain, inputs: Mapping[str, Any], digits: int) -> Enclosure:
     """Return an enclosure of the constant."""
-    order, quantity, alive = Fraction(inputs["order"]), inputs["quantity"], inputs["given_alive"]
-    law = Law.of(gain)
-    _require_order(law, order, alive)
-    functions = {"log_mean": laws.log_mean, "log_var": laws.log_var}
-    if quantity in functions:
-        if order != 0:
-            message = f"{quantity} has order 0 and is given R > 0, got order {order}"
-            raise _RejectedError(message)
-        return enclose(partial(functions[quantity], law), law, digits, quantity)
-    if order == 0 and quantity == "moment":
+    quantity, alive, law = inputs["quantity"], inputs["given_alive"], Law.of(gain)
+    if quantity == "tail_index":
+        return _tail_index(gain, Fraction(inputs["sigma"]), digits)
+    order = Fraction(inputs["order"])
+    if quantity in ("scale", "moment") and order != 0:
+        _require_order(law, order, alive)
+        function = laws.scale if quantity == "scale" else laws.moment
+        return enclose(partial(function, law, order, alive), law, digits, quantity)
+    if quantity == "moment":
         raise _RejectedError("the moment of order 0 is trivial")
-    function = laws.scale if quantity == "scale" else laws.moment
-    return enclose(partial(function, law, order, alive), law, digits, quantity)
+    if quantity == "cumulant":
+        if order not in range(3, 9):
+            message = f"order of a cumulant must be an integer from 3 to 8, got {order}"
+            raise _RejectedError(message)
+        return enclose(lambda: laws.log_cumulants(law, int(order))[-1], law, digits, quantity)
+    if order != 0:
+        message = f"{quantity} has order 0 and is given R > 0, got order {order}"
+        raise _RejectedError(message)
+    if quantity == "scale":
+        return enclose(partial(laws.scale, law, 0, given_alive=True), law, digits, quantity)
+    logarithm = laws.log_mean if quantity == "log_mean" else laws.log_var
+    return enclose(partial(logarithm, law), law, digits, quantity)
+
+
+def _tail_index(gain: Gain, sigma: Fraction, digits: int) -> Enclosure:
+    """Return an enclosure of a tail index that both checkers can confirm."""
+    _validation.require("sigma", sigma, sigma > 0, "> 0")
+    value = tail_index(gain, sigma, digits=digits)
+    if value.is_exact():
+        message = f"the tail index is {value}, which has no certificate"
+        raise CertificationError(message)
+    if not value <= MAX_ORDER:
+        message = f"the tail index is {value}, above {MAX_ORDER}: such have no certificate"
+        raise CertificationError(message)
+    return value
 
 
 def _require_order(law: Law, order: Fraction, given_alive: bool) -> None:
-    """Refuse orders that the stand-alone checker does not serve."""
+    """Refuse orders outside of the domain, or that the stand-alone checker does not serve."""
     if law.has_atom and order < 0 and not given_alive:
         message = f"order must be positive unless given_alive is true, got {order}"
         raise _RejectedError(message)
-    edge = -1 if law.has_atom else -law.width
-    lowest = max(MIN_ORDER, edge + EDGE_GAP)
-    if not lowest <= order <= MAX_ORDER:
-        message = f"order must be in [{lowest}, {MAX_ORDER}] for this law, got {order}"
+    edge = Fraction(-1 if law.has_atom else -law.width)
+    lowest = max(MIN_ORDER, edge + (EDGE_GAP if law.vanishing else 0))
+    if not lowest <= order <= MAX_ORDER or order == edge:
+        bracket = "(" if lowest == edge else "["
+        message = f"order must be in {bracket}{lowest}, {MAX_ORDER}] for this law, got {order}"
         raise _RejectedError(message)
 
 
@@ -308,6 +361,9 @@ def _claim(gain: Gain, inputs: Mapping[str, Any]) -> dict[str, Any]:
     bits = max(64, digits * 3322 // 1000 + 4)
     for guard in _GUARDS:
         value = _enclose(gain, inputs, bits * 302 // 1000 + 1 + guard)
+        if value.mid and abs(mpmath.mag(value.mid)) > MAX_EXPONENT - bits:
+            message = f"the constant is about {value}: too far from 1 for a certificate"
+            raise CertificationError(message)
         ends = [
             _nearest(_validation.rational("bound", end), bits) for end in (value.lower, value.upper)
         ]
@@ -350,9 +406,13 @@ def _decimal(value: Fraction, digits: int) -> str:
 
 
 def _check(data: Any) -> None:
-    if not isinstance(data, dict) or data.keys() != _FIELDS:
+    argument = "order"
+    if isinstance(data, dict) and data.get("quantity") == "tail_index":
+        argument = "sigma"
+    fields = _FIELDS | {argument}
+    if not isinstance(data, dict) or data.keys() != fields:
         found: set[Any] = set(data) if isinstance(data, dict) else set()
-        wrong = ", ".join(sorted(str(key)[:40] for key in found ^ _FIELDS)[:5])
+        wrong = ", ".join(sorted(str(key)[:40] for key in found ^ fields)[:5])
         message = f"the fields are not those of a certificate; missing or unknown: {wrong}"
         raise _RejectedError(message)
     if (data["format"], data["version"]) != (FORMAT, VERSION):
@@ -364,7 +424,7 @@ def _check(data: Any) -> None:
     gain = _gain(data["law"])
     inputs = {
         "quantity": _validation.choice("quantity", data["quantity"], QUANTITIES),
-        "order": str(_fraction(data, "order")),
+        argument: str(_fraction(data, argument)),
         "given_alive": _validation.flag("given_alive", data["given_alive"]),
         "digits": _validation.integer("digits", data["digits"], 1, MAX_DIGITS),
     }

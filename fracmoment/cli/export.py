@@ -33,6 +33,7 @@ _EXAMPLES = """\
 examples:
   fracmoment export --certificate --width 64 --order 1/2 -o scale.json
   fracmoment export --certificate --quantity log_var --activation linear --width 9
+  fracmoment export --certificate --quantity tail_index --width 64 --sigma 0.2
 """
 
 
@@ -52,14 +53,19 @@ def add_parser(commands: Any) -> None:
         "--quantity",
         metavar="NAME",
         default="scale",
-        help="scale (default), moment, log_mean or log_var of the gain",
+        help="scale (default), moment, log_mean, log_var, cumulant or tail_index of the gain",
     )
     add_activation_options(parser)
     parser.add_argument(
         "--width", metavar="N", type=int, required=True, help="number of outputs of the layer"
     )
     parser.add_argument(
-        "--order", metavar="S", help="order of the moment (default 1; logarithms have none)"
+        "--order",
+        metavar="S",
+        help="order of the moment (default 1), or of the cumulant: 3 to 8; others have none",
+    )
+    parser.add_argument(
+        "--sigma", metavar="SIGMA", help="scale of the weights, for the tail index only"
     )
     parser.add_argument(
         "--given-alive", action="store_true", help="moment or scale given that the layer is alive"
@@ -98,7 +104,7 @@ def make(arguments: argparse.Namespace) -> Mapping[str, Any]:
 
     order = arguments.order
     if order is None:
-        order = 0 if arguments.quantity in ("log_mean", "log_var") else 1
+        order = 1 if arguments.quantity in ("scale", "moment") else 0
     gain = Gain(
         read_activation(arguments),
         _validation.width(arguments.width, "--width"),
@@ -112,4 +118,5 @@ def make(arguments: argparse.Namespace) -> Mapping[str, Any]:
         quantity=arguments.quantity,
         digits=arguments.digits,
         given_alive=arguments.given_alive,
+        sigma=arguments.sigma,
     )

@@ -14,7 +14,7 @@ from pathlib import Path
 import flint
 import mpmath
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import fracmoment as fm
@@ -47,7 +47,7 @@ def alone_accepts(data) -> bool:
     """Return whether the stand-alone checker accepts."""
     try:
         checker.check(data)
-    except (ValueError, ArithmeticError, LookupError):
+    except (ValueError, ArithmeticError, LookupError, TypeError):
         return False
     return True
 
@@ -80,22 +80,71 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("gain", "order", "quantity", "alive"), CASES)
+AROUND_ZERO = fm.RandomizedLeakyReLU("-1/8", "1/3")
+EDGES = [
+    (fm.Gain("relu", 5), "-9999999/10000000", "moment", True),
+    (fm.Gain("linear", 1, keep_prob="1/2"), "-999/1000", "scale", True),
+    (fm.Gain(fm.LeakyReLU("1/100"), 5, keep_prob="1/2"), "-0.9999", "scale", True),
+    (fm.Gain(fm.LeakyReLU("1/100"), 5), "-4.999999999", "scale", False),
+    (fm.Gain(fm.RandomizedLeakyReLU("1/8", "1/3"), 4), "-3.999", "moment", False),
+    (fm.Gain(fm.LeakyReLU("1/4"), 20, weights="orthogonal"), "-19.999", "scale", False),
+    (fm.Gain("relu", 10**6, weights="orthogonal"), "-0.9999", "scale", True),
+]
+CUMULANTS = [
+    (fm.Gain("relu", 16), 3, "cumulant", True),
+    (fm.Gain("linear", 5), 8, "cumulant", True),
+    (fm.Gain(AROUND_ZERO, 4), 5, "cumulant", True),
+    (fm.Gain(fm.LeakyReLU("1/10"), 20, weights="orthogonal"), 6, "cumulant", True),
+]
+
+
+@pytest.mark.parametrize(("gain", "order", "quantity", "alive"), [*CASES, *EDGES, *CUMULANTS])
 def test_both_checkers_accept_every_law(gain, order, quantity, alive):
     data = make_certificate(gain, order, quantity=quantity, digits=16, given_alive=alive)
     data = parse_certificate(json.dumps(data))
     assert check_certificate(data).reason == ""
     checker.check(data)
-    wrong = signed(data | {"law": data["law"] | {"width": data["law"]["width"] - 1}})
+    other = data["law"]["width"] + (1 if data["law"]["width"] < 10**6 else -1)
+    wrong = signed(data | {"law": data["law"] | {"width": other}})
     assert "does not contain" in check_certificate(wrong).reason
 
 
-def test_orders_next_to_the_edge_are_beyond_both_checkers():
-    data = make_certificate(fm.Gain("linear", 4), "-15/4", digits=12)
-    beyond = signed(data | {"order": "-31/8"})
-    assert "order must be in" in check_certificate(beyond).reason
-    with pytest.raises(ValueError, match="order"):
-        checker.check(beyond)
+@pytest.mark.parametrize(
+    ("gain", "sigma"),
+    [
+        (fm.Gain("relu", 64), "0.2"),
+        (fm.Gain("linear", 2), "0.7"),
+        (fm.Gain("relu", 8), 1),
+        (fm.Gain("linear", 1000, keep_prob="0.9"), "0.03"),  # exactly 2
+        (fm.Gain(AROUND_ZERO, 90), "0.14"),
+        (fm.Gain(fm.LeakyReLU(3), 6, weights="orthogonal"), "0.4"),
+    ],
+)
+def test_both_checkers_accept_tail_indices(gain, sigma):
+    data = make_certificate(gain, quantity="tail_index", sigma=sigma, digits=16)
+    data = parse_certificate(json.dumps(data))
+    assert float(data["decimal"]) == pytest.approx(gain.tail_index(float(Fraction(sigma))), 1e-9)
+    assert check_certificate(data).reason == ""
+    checker.check(data)
+    exact = Fraction(data["sigma"])
+    for other in (exact + Fraction(1, 10**14), exact - Fraction(1, 10**14)):
+        wrong = signed(data | {"sigma": str(other)})
+        assert "does not contain" in check_certificate(wrong).reason
+        with pytest.raises(ValueError, match="does not contain"):
+            checker.check(wrong)
+
+
+def test_orders_that_no_checker_serves():
+    for gain, order, beyond in [
+        (fm.Gain("linear", 4), "-15/4", "-4"),
+        (fm.Gain(AROUND_ZERO, 4), "-15/4", "-31/8"),
+        (fm.Gain("linear", 4), "128", "257/2"),
+    ]:
+        data = make_certificate(gain, order, digits=12)
+        wrong = signed(data | {"order": beyond})
+        assert "order must be in" in check_certificate(wrong).reason
+        with pytest.raises(ValueError, match="order"):
+            checker.check(wrong)
 
 
 @pytest.mark.parametrize("digits", [1, 15, 30, 200, 960])
@@ -155,7 +204,13 @@ def shifted(text: str, by: int) -> str:
         ({"order": "1"}, "does not contain"),
         ({"order": "6/4"}, "lowest terms"),
         ({"order": "1e5"}, "lowest terms"),
-        ({"order": "-4/5", "given_alive": True}, "order must be in"),
+        ({"order": "-1", "given_alive": True}, "order must be in"),
+        ({"sigma": "1/2"}, "missing or unknown: sigma"),
+        ({"quantity": "tail_index"}, "missing or unknown: order, sigma"),
+        ({"quantity": "cumulant"}, "given_alive must be True"),
+        ({"quantity": "cumulant", "given_alive": True}, "integer from 3 to 8"),
+        ({"quantity": "cumulant", "given_alive": True, "order": "3"}, "does not contain"),
+        ({"quantity": ["scale"]}, "quantity must be"),
         ({"given_alive": True}, "does not contain"),
         ({"given_alive": 1}, "given_alive must be"),
         ({"format": "certificate"}, "format must be"),
@@ -245,17 +300,42 @@ changes_of_the_law = st.one_of(
 )
 
 
+BASES = [
+    BASE,
+    make_certificate(fm.Gain(fm.LeakyReLU("1/10"), 5), "-9/2", digits=25),
+    make_certificate(fm.Gain("relu", 3), "-99/100", quantity="moment", digits=20, given_alive=True),
+    make_certificate(fm.Gain("relu", 6, keep_prob="1/2"), 3, quantity="cumulant", digits=20),
+    make_certificate(fm.Gain("relu", 9), quantity="tail_index", sigma="1/2", digits=20),
+]
+both_signs = st.fractions(-6, 9, max_denominator=60).map(str)
+FIELDS |= {"order": st.one_of(positive, both_signs, st.integers(0, 9).map(str)), "sigma": positive}
+
+
+def drawn_change(data, changed):
+    """Change one field, of the claim or of the law."""
+    if data.draw(st.booleans()):
+        if isinstance(changed["law"], dict):
+            changed["law"] |= data.draw(changes_of_the_law)
+        return
+    key = data.draw(st.sampled_from(sorted(FIELDS)))
+    values = FIELDS[key]
+    if key in ("lower", "upper") and isinstance(changed.get(key), str):
+        near = st.integers(-99, 99).map(lambda k, text=changed[key]: shifted(text, k))
+        values = st.one_of(mantissas, near)
+    changed[key] = data.draw(st.one_of(values, junk))
+
+
 @given(st.data())
+@settings(max_examples=150)
 def test_a_changed_claim_is_rejected_even_with_a_digest_that_fits(data):
-    changed = copy.deepcopy(BASE)
+    base = data.draw(st.sampled_from(BASES))
+    changed = copy.deepcopy(base)
     for _ in range(data.draw(st.integers(1, 3))):
-        if data.draw(st.booleans()):
-            if isinstance(changed["law"], dict):
-                changed["law"] |= data.draw(changes_of_the_law)
-        else:
-            key = data.draw(st.sampled_from(sorted(FIELDS)))
-            changed[key] = data.draw(st.one_of(FIELDS[key], junk))
-    assume(changed != BASE)
+        try:
+            drawn_change(data, changed)
+        except ValueError:  # a number whose text is junk by now cannot be shifted
+            break
+    assume(changed != base)
     changed = signed(changed)
     assert not check_certificate(changed).accepted
     if data.draw(st.integers(0, 3)) == 0:
@@ -264,7 +344,8 @@ def test_a_changed_claim_is_rejected_even_with_a_digest_that_fits(data):
 
 @given(st.data())
 def test_a_changed_text_is_rejected(data):
-    text = json.dumps(BASE, indent=1)
+    base = data.draw(st.sampled_from(BASES))
+    text = json.dumps(base, indent=1)
     for _ in range(data.draw(st.integers(1, 3))):
         at = data.draw(st.integers(0, len(text) - 1))
         kind = data.draw(st.sampled_from(["replace", "insert", "delete", "cut", "double"]))
@@ -282,7 +363,7 @@ def test_a_changed_text_is_rejected(data):
         changed = parse_certificate(text)
     except ValueError:
         return
-    if changed != BASE:  # else the change was of white space
+    if changed != base:  # else the change was of white space
         assert not check_certificate(changed).accepted
         assert not alone_accepts(changed)
 
@@ -294,10 +375,16 @@ def test_a_changed_text_is_rejected(data):
     ("call", "words"),
     [
         (lambda g: make_certificate(g, "1", quantity="mean"), "quantity must be one of"),
-        (lambda g: make_certificate(g, "-4/5", given_alive=True), "order must be in"),
+        (lambda g: make_certificate(g, -1, given_alive=True), "order must be in"),
+        (lambda g: make_certificate(g, 1, sigma=1), "sigma is for tail_index only"),
+        (lambda g: make_certificate(g, quantity="tail_index"), "tail_index needs sigma"),
+        (lambda g: make_certificate(g, 1, quantity="tail_index", sigma=1), "no order"),
+        (lambda g: make_certificate(g, quantity="tail_index", sigma=0), "sigma must be > 0"),
+        (lambda g: make_certificate(g, 2, quantity="cumulant"), "integer from 3 to 8"),
         (lambda g: make_certificate(g, 129), "order must be in"),
         (lambda g: make_certificate(g, "-1/2"), "order must be positive"),
-        (lambda _: make_certificate(fm.Gain("linear", 4), "-31/8"), r"in \[-15/4, 128\]"),
+        (lambda _: make_certificate(fm.Gain("linear", 4), -4), r"in \(-4, 128\]"),
+        (lambda _: make_certificate(fm.Gain(AROUND_ZERO, 4), "-31/8"), r"in \[-15/4, 128\]"),
         (lambda _: make_certificate(fm.Gain("linear", 999), -129), r"in \[-128, 128\]"),
         (lambda g: make_certificate(g, 1, quantity="log_mean"), "has order 0"),
         (lambda g: make_certificate(g, 0, quantity="moment"), "order 0 is trivial"),
@@ -330,6 +417,13 @@ def test_a_constant_that_is_zero_has_no_certificate():
     still = fm.Gain("linear", 4, weights="orthogonal")
     with pytest.raises(fm.certified.CertificationError):
         make_certificate(still, quantity="log_mean")
+    for gain, sigma in ((fm.Gain("linear", 4), 1), (fm.Gain("relu", 4, weights="orthogonal"), 1)):
+        with pytest.raises(fm.certified.CertificationError, match="no certificate"):
+            make_certificate(gain, quantity="tail_index", sigma=sigma)
+    with pytest.raises(fm.certified.CertificationError, match="above 128"):
+        make_certificate(fm.Gain("linear", 64), quantity="tail_index", sigma="0.05")
+    with pytest.raises(fm.certified.CertificationError, match="too far from 1"):
+        make_certificate(fm.Gain("relu", 2), "1e-9")
 
 
 # ---------------------------------------------------------------- commands
@@ -363,6 +457,9 @@ def test_export_to_standard_output(capsys):
                  "--plain-dropout"]) == 0  # fmt: skip
     law = json.loads(capsys.readouterr().out)["law"]
     assert (law["keep_prob"], law["inverted_dropout"]) == ("4/5", False)
+    arguments = ["--quantity", "tail_index", "--sigma", "1/2", "--width", "9", "--digits", "20"]
+    assert main(["export", "--certificate", *arguments]) == 0
+    assert json.loads(capsys.readouterr().out) == BASES[-1]
 
 
 @pytest.mark.parametrize(
@@ -374,6 +471,8 @@ def test_export_to_standard_output(capsys):
         ["export", "--certificate", "--width", "4", "--order", "x"],
         ["export", "--certificate", "--width", "4", "--quantity", "mode"],
         ["export", "--certificate", "--width", "4", "--digits", "1001"],
+        ["export", "--certificate", "--width", "4", "--sigma", "1"],
+        ["export", "--certificate", "--width", "4", "--quantity", "tail_index"],
         ["check"],
     ],
 )
