@@ -2,13 +2,18 @@
 
 from fracmoment.signals.gram import GramMoments, NormMoments, gram_moments, norm_moments
 from fracmoment.signals.kernels import PairKernels, pair_kernels
+from fracmoment.signals.law import NormLaw, Signals
 from fracmoment.signals.mean_field import MeanField, mean_field_gram
+from fracmoment.signals.stationary import StationarySignals
 
 __all__ = [
     "GramMoments",
     "MeanField",
+    "NormLaw",
     "NormMoments",
     "PairKernels",
+    "Signals",
+    "StationarySignals",
     "gram_moments",
     "mean_field_gram",
     "norm_moments",

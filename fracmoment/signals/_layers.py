@@ -32,6 +32,11 @@ class BiasedLayers:
     distinct: list[Layer]
     depth: int
 
+    @property
+    def last(self) -> Layer:
+        """The last layer."""
+        return self.distinct[-1]
+
     def __iter__(self) -> Iterator[Layer]:
         """Yield every layer, from the input on."""
         return (self.distinct[k % len(self.distinct)] for k in range(self.depth))
