@@ -1,6 +1,7 @@
 """Signals of networks with biases, at finite width: exact moments and laws, and mean field."""
 
 from fracmoment.signals.gram import GramMoments, NormMoments, gram_moments, norm_moments
+from fracmoment.signals.isometry import JacobianMoments, fuss_catalan, jacobian_moments
 from fracmoment.signals.kernels import PairKernels, pair_kernels
 from fracmoment.signals.law import NormLaw, Signals
 from fracmoment.signals.mean_field import MeanField, mean_field_gram
@@ -8,13 +9,16 @@ from fracmoment.signals.stationary import StationarySignals
 
 __all__ = [
     "GramMoments",
+    "JacobianMoments",
     "MeanField",
     "NormLaw",
     "NormMoments",
     "PairKernels",
     "Signals",
     "StationarySignals",
+    "fuss_catalan",
     "gram_moments",
+    "jacobian_moments",
     "mean_field_gram",
     "norm_moments",
     "pair_kernels",
