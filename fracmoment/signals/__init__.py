@@ -5,6 +5,7 @@ from fracmoment.signals.isometry import JacobianMoments, fuss_catalan, jacobian_
 from fracmoment.signals.kernels import PairKernels, pair_kernels
 from fracmoment.signals.law import NormLaw, Signals
 from fracmoment.signals.mean_field import MeanField, mean_field_gram
+from fracmoment.signals.outputs import OutputLaw
 from fracmoment.signals.stationary import StationarySignals
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "MeanField",
     "NormLaw",
     "NormMoments",
+    "OutputLaw",
     "PairKernels",
     "Signals",
     "StationarySignals",

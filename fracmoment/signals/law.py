@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from fracmoment import _validation
 from fracmoment._core import ConvergenceError
 from fracmoment.signals._layers import BiasedLayers, layers_of, nonnegative
 from fracmoment.signals.gram import NormMoments, norm_moments
+from fracmoment.signals.outputs import OutputLaw, PreactivationScale
 from fracmoment.signals.transport import Mixture, lattice_step, through
 
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ _MOST_DEFECT = 1e-9  # of a probability that is known exactly
 _MOST_MISSED = 1e-9  # of a moment, beyond the ends of the lattice
 
 
-class NormLaw:
+class NormLaw(ABC):
     """The law of a norm |x| = sqrt(q) R with an atom at 0: what all its forms can be asked.
 
     Made by `Signals` and `StationarySignals`.
@@ -130,7 +132,7 @@ class NormLaw:
         Raises
         ------
         ConvergenceError
-            If the moment depends on probabilities below 1e-24, or does not exist.
+            If the moment depends on probabilities below 1e-30, or does not exist.
         """
         s = _validation.as_float("order", order)
         share = self._share_alive(given_alive)
@@ -151,6 +153,16 @@ class NormLaw:
     def mean(self) -> float:
         """Return E |x|."""
         return self.moment(1.0)
+
+    def outputs(self) -> OutputLaw:
+        """Return the joint law of the units of the last layer, see `OutputLaw`."""
+        mean, variance = self._scale_moments()
+        scale = PreactivationScale(self._mixture, mean, variance, self._bounded)
+        return OutputLaw(self._gain, scale)
+
+    @abstractmethod
+    def _scale_moments(self) -> tuple[float, float]:
+        """Return E q and Var q of the variance q of the last layer's pre-activations."""
 
     def _share_alive(self, given_alive: bool) -> float:
         return 1.0 if _validation.flag("given_alive", given_alive) else 1.0 - self._dead
@@ -242,7 +254,7 @@ class Signals(NormLaw):
         Raises
         ------
         ConvergenceError
-            If the moment depends on probabilities below 1e-24, or does not exist.
+            If the moment depends on probabilities below 1e-30, or does not exist.
         """
         if order not in (2, 4):
             return super().moment(order, given_alive=given_alive)
@@ -254,6 +266,11 @@ class Signals(NormLaw):
         """Return the exact mean and variance of |x|^2 at every depth, see `norm_moments`."""
         gain, sigma, depth, bias = self._arguments
         return norm_moments(gain, sigma, depth, bias=bias, input_norm=self._input_norm)
+
+    def _scale_moments(self) -> tuple[float, float]:
+        moments, last = self.moments(), self._layers.last
+        mean = last.sigma**2 * float(moments.mean[-2]) + last.bias**2
+        return mean, last.sigma**4 * float(moments.variance[-2])
 
     def error_estimate(self) -> float:
         """Return an estimate of the largest absolute error of the distribution function.

@@ -12,6 +12,7 @@ from fracmoment._core import ConvergenceError
 from fracmoment.signals._layers import layer_of
 from fracmoment.signals.kernels import square_moments
 from fracmoment.signals.law import NormLaw
+from fracmoment.signals.mean_field import MeanField
 from fracmoment.signals.piecewise import LogLaw
 from fracmoment.signals.transport import Kernel, Mixture, gain_law, lattice_step, narrowed, through
 
@@ -150,6 +151,13 @@ class StationarySignals(NormLaw):
         square = square_moments(self._gain)[0]
         left = 1.0 - sigma**2 * square
         return bias**2 * square / left if left > 0.0 else math.inf
+
+    def _scale_moments(self) -> tuple[float, float]:
+        gain, sigma, bias = self._layer
+        mean = sigma**2 * self.square_mean() + bias**2
+        if math.isinf(mean):
+            return mean, math.inf
+        return mean, mean**2 * MeanField(gain, sigma, bias=bias).relative_variance()
 
     def error_estimate(self) -> float:
         """Return an estimate of the largest absolute error of the distribution function.

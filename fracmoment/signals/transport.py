@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from fracmoment.gains import Gain
     from fracmoment.signals._layers import Layer
 
-_LEFT, _RIGHT = 1e-24, 1e-40  # probabilities beyond which the law of a gain is not tabulated
-_TRIM = 1e-24, 1e-36  # probabilities beyond the ends of a lattice
+_LEFT, _RIGHT = 1e-30, 1e-40  # probabilities beyond which the law of a gain is not tabulated
+_TRIM = 1e-30, 1e-36  # probabilities beyond the ends of a lattice
 _HIGHEST_FREQUENCY = 1e-9  # size of a characteristic function at the lattice's highest frequency
 _CELL_DEGREE = 11
 _MOST_ENTRIES = 2**16  # of a block of a matrix held at a time
