@@ -66,7 +66,17 @@ from fracmoment.simulation import (
     stationary_tail,
     summarize_log_norms,
 )
-from fracmoment.tails import LeastSquaresSGD, tail_index
+from fracmoment.tails import (
+    FiniteOrders,
+    LeastSquaresSGD,
+    PowerTail,
+    critical_scale,
+    finite_orders,
+    next_tail_index,
+    power_tail,
+    stationary_orders,
+    tail_index,
+)
 
 if TYPE_CHECKING:
     from fracmoment import certified
@@ -76,6 +86,7 @@ __all__ = [
     "CheckpointError",
     "ConvergenceError",
     "DepthLimit",
+    "FiniteOrders",
     "Gain",
     "GramMoments",
     "Interrupted",
@@ -89,6 +100,7 @@ __all__ = [
     "NormMoments",
     "OutputLaw",
     "PairKernels",
+    "PowerTail",
     "RandomizedLeakyReLU",
     "RareEvent",
     "ReLU",
@@ -103,9 +115,11 @@ __all__ = [
     "certified",
     "chi_moment",
     "chi_ratio_moment",
+    "critical_scale",
     "depth_limit",
     "drift",
     "f_moment",
+    "finite_orders",
     "fuss_catalan",
     "gram_moments",
     "hill_estimate",
@@ -117,8 +131,10 @@ __all__ = [
     "lyapunov_spectrum",
     "lyapunov_variances",
     "mean_field_gram",
+    "next_tail_index",
     "norm_moments",
     "pair_kernels",
+    "power_tail",
     "prob_dead",
     "random_binomial",
     "random_chisquare",
@@ -135,6 +151,7 @@ __all__ = [
     "simulate_lyapunov_spectrum",
     "simulate_signals",
     "simulate_stationary_norms",
+    "stationary_orders",
     "stationary_tail",
     "summarize_log_norms",
     "tail_index",
