@@ -217,9 +217,8 @@ class Gain:
         ValueError
             For an order outside the domain.
         ConvergenceError
-            If the core cannot vouch for a result: imaginary parts beyond 4,096 in absolute value
-            (64 for randomized slopes around 0 with dropout or in layers of less than 8 units), and
-            orders above 1,024 without ``digits``.
+            If the core cannot vouch for a result: imaginary parts beyond 4,096 in absolute
+            value, and orders above 1,024 without ``digits``.
 
         Notes
         -----
@@ -530,7 +529,10 @@ class Gain:
         Returns
         -------
         float or ndarray
-            Relative error about 1e-13.
+            Relative error about 1e-13. At atoms the density is that of the continuous part: 0 at
+            the ends of the support, and infinite inside, as on both sides of an atom it grows like
+            the distance to the power -1/2 (orthogonal weights with dropout or with slopes beyond
+            1; where the atom is too light to show in doubles, the value next to it).
 
         Examples
         --------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import mpmath
+import numpy as np
 import pytest
 from mpmath import mp
 
@@ -86,3 +87,31 @@ def test_atoms_at_the_ends():
     assert steep.ppf([1e-6, 0.5, 0.99]) == pytest.approx(
         4 * leaky.ppf([1e-6, 0.5, 0.99]), rel=1e-15
     )
+
+
+INNER_ATOMS = [  # activation, keep_prob, position of the atom
+    (fm.LeakyReLU(0.5), 0.5, 1.0),
+    (fm.LeakyReLU(0.3), 0.8, 0.3 / 0.8),
+    (fm.RandomizedLeakyReLU(0, 2), 1.0, 1.0),
+]
+
+
+@pytest.mark.parametrize("width", [2, 3, 5])
+@pytest.mark.parametrize(("activation", "keep_prob", "atom"), INNER_ATOMS, ids=repr)
+def test_density_at_an_inner_atom(activation, keep_prob, atom, width):
+    """Infinite: towards the atom it grows like the distance to the power -1/2, on both sides."""
+    gain = fm.Gain(activation, width, keep_prob=keep_prob, weights="orthogonal")
+    assert gain.pdf(atom) == math.inf
+    assert gain.pdf(np.array([0.9, 1.0, 1.1]) * atom)[1] == math.inf
+    distance = np.array([-4e-12, -1e-12, 4e-12, 1e-12]) * atom
+    far_below, below, far_above, above = gain.pdf(atom + distance)
+    assert below / far_below == pytest.approx(2, rel=1e-3)
+    assert above / far_above == pytest.approx(2, rel=1e-3)
+
+
+def test_density_at_an_atom_too_light_to_show():
+    """The density there is what the probability of a short interval says without the atom."""
+    gain = fm.Gain(fm.LeakyReLU(0.5), 64, keep_prob=0.5, weights="orthogonal")
+    nearby = (gain.cdf(1 + 1e-4) - gain.cdf(1 - 1e-4)) / 2e-4  # the atom has 3e-39
+    assert gain.pdf(1.0) == pytest.approx(nearby, rel=1e-5)
+    assert gain.pdf(1.0) == pytest.approx(gain.pdf(math.nextafter(1.0, 2.0)), rel=1e-12)

@@ -86,9 +86,33 @@ bool Distribution::below_high(const Real& r) const {
 }
 
 void Distribution::pdf(const double* r, double* out, std::size_t n) const {
-  const std::vector<Real> value = density(divided(r, n, law_.factor));
+  std::vector<Real> value = density(divided(r, n, law_.factor));
+  for (std::size_t i = 0; i < n; ++i)
+    if (at_inner_atom(r[i])) value[i] = density_across(r[i]);
   require(value);
-  for (std::size_t i = 0; i < n; ++i) out[i] = std::max(0.0, to_double(value[i] / law_.factor));
+  for (std::size_t i = 0; i < n; ++i) {
+    const bool infinite = value[i].hi == kInfinity;
+    out[i] = infinite ? kInfinity : std::max(0.0, to_double(value[i] / law_.factor));
+  }
+}
+
+bool Distribution::at_inner_atom(double r) const {
+  if (!law_.ratio || law_.constant || is_slope() || is_beta_mixture()) return false;
+  const UnitLaw& unit = law_.unit;
+  for (int i = 0; i < unit.points; ++i) {
+    const Real atom = square_root(unit.point[i]);
+    if (r == to_double(atom * law_.factor) && slope_atom(unit, i) > 0.0)
+      return above_low(atom) && below_high(atom);
+  }
+  return false;
+}
+
+Real Distribution::density_across(double r) const {
+  const double sides[] = {std::nextafter(r, 0.0), std::nextafter(r, kInfinity)};
+  const std::vector<Real> value = density(divided(sides, 2, law_.factor));
+  const double low = value[0].hi, high = value[1].hi;
+  if (std::fabs(high - low) <= 1e-12 * std::max(high, low)) return Real(0.5 * (low + high));
+  return Real(kInfinity);
 }
 void Distribution::cdf(const double* r, double* out, std::size_t n) const {
   rounded(probability(divided(r, n, law_.factor), false), out);

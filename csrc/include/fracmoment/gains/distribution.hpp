@@ -38,6 +38,12 @@ class Distribution {
   // integral did not converge.
   std::vector<Real> probability(const std::vector<Real>& scaled, bool upper) const;
   std::vector<Real> density(const std::vector<Real>& scaled) const;
+  // Whether r is an atom inside the support: all units of an orthogonal layer have one slope, which
+  // is neither the smallest nor the largest. On both sides the density is a multiple of |x|^(-1/2),
+  // where one unit has another slope, so infinite at the atom; but where even the next numbers show
+  // nothing of that the atom is too light to matter, and their mean is the density there.
+  bool at_inner_atom(double r) const;
+  Real density_across(double r) const;
   std::vector<Real> contour_probability(const std::vector<Real>& scaled, bool upper) const;
   std::vector<Real> contour_density(const std::vector<Real>& scaled) const;
   Real complement(const Real& scaled, bool upper) const;
