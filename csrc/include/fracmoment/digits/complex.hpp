@@ -53,6 +53,24 @@ inline Complex exp(const Complex& z) { return unit_circle(z.im) * exp(z.re); }
 inline Complex log(const Complex& z) {
   return {log(z.re * z.re + z.im * z.im) / 2, binary(z.im, z.re, mpfr_atan2)};
 }
+// The principal root.
+inline Complex sqrt(const Complex& z) {
+  if (z.re.is_zero() && z.im.is_zero()) return z;
+  const Real size = binary(z.re, z.im, mpfr_hypot);
+  const Real larger = sqrt((z.re.sign() < 0 ? size - z.re : size + z.re) / 2);
+  const Real smaller = z.im / larger / 2;
+  if (z.re.sign() >= 0) return {larger, smaller};
+  return z.im.sign() < 0 ? Complex(-smaller, -larger) : Complex(smaller, larger);
+}
+// z^n by repeated squaring
+inline Complex pow(Complex z, unsigned long n) {
+  Complex out{Real(z.re.bits(), 1), Real(z.re.bits())};
+  for (; n > 0; n >>= 1U) {
+    if (n & 1U) out = out * z;
+    if (n > 1) z = z * z;
+  }
+  return out;
+}
 // x^z, x > 0
 inline Complex pow(const Real& x, const Complex& z) { return exp(z * log(x)); }
 

@@ -5,10 +5,12 @@
 // asked for; otherwise both precisions are raised.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "fracmoment/digits/binomial_mixture.hpp"
+#include "fracmoment/digits/contour.hpp"
 #include "fracmoment/digits/law.hpp"
 #include "fracmoment/digits/mellin.hpp"
 #include "fracmoment/digits/vanishing.hpp"
@@ -26,7 +28,8 @@ inline constexpr long kMostCumulants = 12;
 struct Run {
   Bits bits;         // relative accuracy aimed at
   unsigned variant;  // which discretization
-  Bits lost = 0;     // bits by which moments of complex orders are smaller than those of real ones
+  Bits lost;         // bits by which moments of complex orders are smaller than those of real ones
+  std::vector<Path>& paths;  // contours that the other run has found, if any
 };
 
 // Below this order (p < -d/4) slopes bounded away from 0 take the dual integral.
@@ -44,13 +47,35 @@ inline ComplexRational dual_order(const Law& law, const ComplexRational& p) {
   return {-(law.half_width() + p.re), -p.im};
 }
 
+// Mellin sums cost the square of the derivatives that an order needs, and lose the bits by which
+// complex moments are smaller than real ones; beyond these numbers the contour, whose ends are
+// longer than the tails of the Mellin sum at many digits, is quicker.
+inline bool takes_contour(const ComplexRational& p, const Run& run, bool slow) {
+  if (p.re > Rational(static_cast<long>(16 + run.bits / 50), 1)) return true;
+  if (p.im.sign() == 0) return false;
+  return run.lost > 48 + run.bits / 4 || (slow && p.im.abs() > Rational(4, 1));
+}
+
+// Whether the real path, for an order that found no contour, is a matter of seconds.
+inline void check_real_path(const ComplexRational& p, bool slow) {
+  if (p.re <= Rational(2048, 1) && !(slow && p.im.abs() > Rational(32, 1))) return;
+  throw ConvergenceError(
+      "no path of integration was found for so great an order; move it closer to the real line "
+      "and to 0 or -width");
+}
+
 // E B^p = E*[X*^(p*)] Gamma(d/2)/(2^(p*) Gamma(-p)).
 inline Complex dual_moment(const Law& law, const ComplexRational& p, const Run& run) {
   const ComplexRational dual = dual_order(law, p);
   const Bits bits = run.bits + 40 + magnitude_bits_log2(dual.im.log2_abs());
   const Complex power = pow(Real(bits, 2), Complex(bits, {-dual.re, -dual.im}));
-  return MellinSum(law, dual, true, 0, run.bits + run.lost, run.variant).moment() * power *
-         gamma(bits, law.half_width()) / gamma(bits, {-p.re, -p.im});
+  std::optional<Complex> value;
+  if (takes_contour(dual, run, false)) {
+    value = contour_moment(law, true, dual, run.bits, run.variant, run.paths);
+    if (!value) check_real_path(dual, false);
+  }
+  if (!value) value = MellinSum(law, dual, true, 0, run.bits + run.lost, run.variant).moment();
+  return *value * power * gamma(bits, law.half_width()) / gamma(bits, {-p.re, -p.im});
 }
 
 // E[X^p; X > 0], X = R^2 before any division by keep_prob or |g|.
@@ -71,11 +96,23 @@ inline Complex square_moment(const Law& law, const ComplexRational& p, const Run
   if (takes_dual(law, p.re)) {
     return dual_moment(law, p, run) * chi_square_moment(bits, law.width, p);
   }
-  if (law.vanishing()) {
-    if (auto remote = remote_tail_moment(law, p, run.bits)) return *std::move(remote);
+  const bool slow = takes_slow_tail_route(law, p.re);
+  RemoteTail remote;
+  if (law.vanishing()) remote = remote_tail_moment(law, p, run.bits);
+  if (remote.value) return *std::move(remote.value);
+  if (remote.everything || takes_contour(p, run, slow)) {
+    if (auto value = contour_moment(law, false, p, run.bits, run.variant, run.paths))
+      return *std::move(value);
+    check_real_path(p, slow);
+    if (remote.everything) {
+      throw ConvergenceError(
+          "the order is too far from the real line for slopes around 0 at this width; ask for "
+          "fewer "
+          "digits or a smaller imaginary part");
+    }
   }
   const Bits target = run.bits + run.lost;
-  if (takes_slow_tail_route(law, p.re)) {
+  if (slow) {
     return VanishingSlopeSum(law, p, 0, target, run.variant).moment();
   }
   return MellinSum(law, p, false, 0, target, run.variant).moment();
@@ -169,8 +206,9 @@ template <class Compute>
 auto certify(Bits wanted, Bits extra, Bits lost, const Compute& compute, double zero = -HUGE_VAL) {
   const ExponentRange range;
   for (Bits bits = wanted + kGuardBits + extra; bits + lost <= kMostBits; bits += bits / 2) {
-    const auto first = compute(Run{bits, 0, lost});
-    const auto second = compute(Run{bits + 16, 1, lost});
+    std::vector<Path> paths;
+    const auto first = compute(Run{bits, 0, lost, paths});
+    const auto second = compute(Run{bits + 16, 1, lost, paths});
     if (!first.is_finite() || !second.is_finite()) break;
     const double error = (first - second).log2_abs();
     const double size = second.log2_abs();
@@ -263,10 +301,9 @@ inline Bits complex_loss(const Law& law, const ComplexRational& order) {
   return static_cast<Bits>(bits) + 16;
 }
 
-// Imaginary parts beyond which nobody should wait: the terms of the sums cancel 2^(1.1 |Im s|)
-// times, and the tails of slopes around 0 need nodes in proportion to the square of |Im s|.
+// Imaginary parts beyond which nobody should wait for an order that finds no contour: the terms of
+// the sums along the real line cancel 2^(1.1 |Im s|) times.
 inline constexpr double kMostImaginary = 4096.0;
-inline constexpr double kMostImaginarySlowTail = 64.0;
 
 // E R^order to a relative error of the modulus of 10^-digits.
 inline Complex evaluate_complex(const Law& law, const ComplexRational& order, bool given_alive,
@@ -277,11 +314,9 @@ inline Complex evaluate_complex(const Law& law, const ComplexRational& order, bo
   if (order.im.sign() == 0) {
     return Complex(evaluate(Quantity::kMoment, law, order.re, given_alive, digits));
   }
-  const bool slow = law.width > 1 && takes_slow_tail_route(law, order.re * Rational(1, 2));
-  const double most = slow ? kMostImaginarySlowTail : kMostImaginary;
-  if (!(std::fabs(order.im.to_double()) <= most)) {
+  if (!(std::fabs(order.im.to_double()) <= kMostImaginary)) {
     throw ConvergenceError("the imaginary part of the order is beyond " +
-                           std::to_string(static_cast<long>(most)) + ", the bound for this law");
+                           std::to_string(static_cast<long>(kMostImaginary)));
   }
   return certify(wanted, 0, complex_loss(law, order),
                  [&](const Run& run) { return moment(law, order, given_alive, run); });

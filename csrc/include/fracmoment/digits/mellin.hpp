@@ -131,13 +131,6 @@ struct MellinPlan {
   bool series_right;
 };
 
-// A double with few significant bits, so that i*h and differences of nodes are exact doubles.
-inline double short_double(double x) {
-  int exponent = 0;
-  const double mantissa = std::frexp(x, &exponent);
-  return std::ldexp(std::nearbyint(std::ldexp(mantissa, 20)), exponent - 20);
-}
-
 // The largest step whose Poisson bound is below 2^-bits of Gamma(alpha). A complex order, alpha +
 // iq, brings the nearest alias nearer by q.
 inline double choose_step(double alpha, double bits, double frequency) {

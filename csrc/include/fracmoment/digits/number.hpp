@@ -248,6 +248,13 @@ inline Real pow(const Real& a, unsigned long n) {
 }
 inline Real exp2(Bits bits, const Rational& p) { return unary(Real(bits, p), mpfr_exp2); }
 
+// A double with few significant bits, so that i*h and differences of nodes are exact doubles.
+inline double short_double(double x) {
+  int exponent = 0;
+  const double mantissa = std::frexp(x, &exponent);
+  return std::ldexp(std::nearbyint(std::ldexp(mantissa, 20)), exponent - 20);
+}
+
 // Bits by which a magnitude eats into the working precision: log2 of it, at least 0.
 inline Bits magnitude_bits(double x) {
   return x > 1.0 ? static_cast<Bits>(std::ceil(std::log2(x))) : 0;

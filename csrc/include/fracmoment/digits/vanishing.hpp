@@ -43,19 +43,24 @@ struct RemoteTransform {
   double far;
 };
 
+// What remote_tail_moment found: whether all of the moment comes from v > far, and if so its value
+// where the closed form holds.
+struct RemoteTail {
+  bool everything = false;
+  std::optional<Complex> value;
+};
+
 // E X^p for p < 0 without an atom where the remote part is everything: with delta = d/2+p,
 //     1/Gamma(-p) integral e^(-delta v) (lambda v + mu)^d dv
 //         = lambda^d e^(delta mu/lambda) d! / (delta^(d+1) Gamma(-p)).
 // sqrt(t) L(t) increases with t; so what lies before v = far is at most about far (far lambda)^d,
 // which has to be negligible. So has the next term of sqrt(t) L(t), a multiple of e^(-v)/a^2, a the
 // smallest end. On the real line v > far makes it negligible; else it replaces delta^(d+1) by
-// (delta+1)^(d+1), hardly larger in modulus where the imaginary part is great. There a sum along
-// the real line would cancel |delta/Re delta|^d times: an error. Where the first condition fails,
-// nullopt.
-inline std::optional<Complex> remote_tail_moment(const Law& law, const ComplexRational& order,
-                                                 Bits target) {
+// (delta+1)^(d+1), hardly larger in modulus where the imaginary part is great: no value then. A sum
+// along the real line would cancel |delta/Re delta|^d times there.
+inline RemoteTail remote_tail_moment(const Law& law, const ComplexRational& order, Bits target) {
   const Rational& p = order.re;
-  if (law.has_atom() || p.sign() >= 0) return std::nullopt;
+  if (law.has_atom() || p.sign() >= 0) return {};
   const Bits bits = target + 40 + 2 * magnitude_bits(static_cast<double>(law.width)) +
                     law.cancellation_bits() +
                     magnitude_bits(std::fabs(order.im.to_double()) - p.to_double());
@@ -65,23 +70,19 @@ inline std::optional<Complex> remote_tail_moment(const Law& law, const ComplexRa
   const double log_far = std::log(remote.far) + delta.log2_abs() * kLog2;
   if ((width + 1.0) * log_far - log_abs_gamma(width + 1.0, 0.0) >
       -(static_cast<double>(target) + 16.0) * kLog2) {
-    return std::nullopt;
+    return {};
   }
   const Complex next(bits, {law.half_width() + p + Rational(1, 1), order.im});
   const double gain = width * (next.log2_abs() - delta.log2_abs());
   const double loss = (width + 1.0) * (delta.log2_abs() - (law.half_width() + p).log2_abs());
   const double needed = static_cast<double>(target) + 16.0 + std::log2(width);
-  if (loss > 8.0 && gain < needed - 2.0 * law.log2_smallest()) {
-    throw ConvergenceError(
-        "the order is too far from the real line for slopes around 0 at this width; ask for fewer "
-        "digits or a smaller imaginary part");
-  }
+  if (loss > 8.0 && gain < needed - 2.0 * law.log2_smallest()) return {true, std::nullopt};
   Real factorial(bits);
   mpfr_gamma(factorial.get(), Real(bits, static_cast<long>(law.width) + 1).get(), kNearest);
   const Real log_lambda = log(remote.lambda) * static_cast<long>(law.width);
   const Complex log_power = log(delta) * Real(bits, static_cast<long>(law.width) + 1);
-  return exp(delta * remote.shift + Complex(log_lambda) - log_power) * factorial /
-         gamma(bits, {-p, -order.im});
+  return {true, exp(delta * remote.shift + Complex(log_lambda) - log_power) * factorial /
+                    gamma(bits, {-p, -order.im})};
 }
 
 class VanishingSlopeSum {
