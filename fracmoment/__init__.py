@@ -25,6 +25,7 @@ from fracmoment.products import lyapunov_spectrum, lyapunov_variances
 from fracmoment.ratios import beta_moment, chi_moment, chi_ratio_moment, f_moment
 from fracmoment.scales import init_scale
 from fracmoment.signals import (
+    CosineMoments,
     GramMoments,
     JacobianMoments,
     MeanField,
@@ -34,6 +35,7 @@ from fracmoment.signals import (
     PairKernels,
     Signals,
     StationarySignals,
+    cosine_moments,
     fuss_catalan,
     gram_moments,
     jacobian_moments,
@@ -85,6 +87,7 @@ __all__ = [
     "Activation",
     "CheckpointError",
     "ConvergenceError",
+    "CosineMoments",
     "DepthLimit",
     "FiniteOrders",
     "Gain",
@@ -116,6 +119,7 @@ __all__ = [
     "chi_moment",
     "chi_ratio_moment",
     "critical_scale",
+    "cosine_moments",
     "depth_limit",
     "drift",
     "f_moment",

@@ -6,9 +6,11 @@ from fracmoment.signals.kernels import PairKernels, pair_kernels
 from fracmoment.signals.law import NormLaw, Signals
 from fracmoment.signals.mean_field import MeanField, mean_field_gram
 from fracmoment.signals.outputs import OutputLaw
+from fracmoment.signals.pairs import CosineMoments, cosine_moments
 from fracmoment.signals.stationary import StationarySignals
 
 __all__ = [
+    "CosineMoments",
     "GramMoments",
     "JacobianMoments",
     "MeanField",
@@ -18,6 +20,7 @@ __all__ = [
     "PairKernels",
     "Signals",
     "StationarySignals",
+    "cosine_moments",
     "fuss_catalan",
     "gram_moments",
     "jacobian_moments",
