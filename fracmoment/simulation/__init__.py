@@ -18,6 +18,7 @@ from fracmoment.simulation.signals import SignalSamples, simulate_signals
 from fracmoment.simulation.stationary import (
     StationaryTail,
     hill_estimate,
+    moment_estimate,
     simulate_stationary_norms,
     stationary_tail,
 )
@@ -35,6 +36,7 @@ __all__ = [
     "StationaryTail",
     "StudentWeights",
     "hill_estimate",
+    "moment_estimate",
     "random_binomial",
     "random_chisquare",
     "random_gain",

@@ -24,7 +24,13 @@ from fracmoment.simulation.summaries import Estimate
 if TYPE_CHECKING:
     from fracmoment._typing import FloatArray
 
-__all__ = ["StationaryTail", "hill_estimate", "simulate_stationary_norms", "stationary_tail"]
+__all__ = [
+    "StationaryTail",
+    "hill_estimate",
+    "moment_estimate",
+    "simulate_stationary_norms",
+    "stationary_tail",
+]
 
 _LOG_MISSED = math.log(1e-15)  # probability that a sum is cut too early
 _MOST_LOG_BOUND = 650.0
@@ -141,7 +147,8 @@ def simulate_stationary_norms(
     ValueError, TypeError
         For arguments outside these ranges.
     ConvergenceError
-        For tail indices so small (about 0.2) that no bound on the sums fits a double.
+        For tail indices so small (0.12 to 0.16, it depends on the law) that no bound on the sums
+        fits a double.
 
     Notes
     -----
@@ -250,11 +257,52 @@ def hill_estimate(log_values: Any, largest: Any) -> Estimate:
     >>> bool(abs(estimate.z(1.5)) < 4)
     True
     """
+    excess = _excesses(log_values, largest)
+    index = 1.0 / float(excess.mean())
+    return Estimate(index, index / math.sqrt(excess.size))
+
+
+def moment_estimate(log_values: Any, largest: Any) -> Estimate:
+    """Return the moment estimate of the index of a tail, of Dekkers, Einmahl and de Haan [DEH89].
+
+    Parameters
+    ----------
+    log_values, largest
+        As for `hill_estimate`.
+
+    Returns
+    -------
+    Estimate
+        The inverse of ``M_1 + 1 - 1/(2 (1 - M_1^2/M_2))``, M_j the mean j-th power of the excesses
+        of the logarithms over the next largest, with its asymptotic standard error. The estimate of
+        the inverse is consistent for tails that are not powers too, and may be 0 or negative for
+        these: the index is then infinite or negative, and its error has no meaning.
+
+    Examples
+    --------
+    >>> values = np.random.default_rng(1).pareto(1.5, 100_000) + 1
+    >>> estimate = moment_estimate(np.log(values), 10_000)
+    >>> bool(abs(estimate.z(1.5)) < 4)
+    True
+    """
+    excess = _excesses(log_values, largest)
+    first, second = float(excess.mean()), float((excess**2).mean())
+    _validation.require("largest", excess.size, second > first**2, "more, of different values")
+    inverse = first + 1.0 - 0.5 / (1.0 - first**2 / second)
+    if inverse == 0.0:
+        return Estimate(math.inf, math.inf)
+    spread = math.sqrt((1.0 + inverse**2) / excess.size)  # of the inverse, for inverse >= 0
+    return Estimate(1.0 / inverse, spread / inverse**2)
+
+
+def _excesses(log_values: Any, largest: Any) -> FloatArray:
+    """Return the excesses of the largest values over the next one."""
     values = np.asarray(log_values, dtype=np.float64).ravel()
     _validation.require("log_values", values, ~np.isnan(values) & (values < np.inf), "below inf")
     count = _validation.integer("largest", largest, 2, max(values.size - 1, 2))
     top = np.partition(values, values.size - count - 1)[values.size - count - 1 :]
-    threshold = float(top.min())
-    excess = float(np.sum(top - threshold)) / count
-    _validation.require("largest", count, excess > 0.0 and threshold > -math.inf, "fewer")
-    return Estimate(1.0 / excess, 1.0 / (excess * math.sqrt(count)))
+    threshold = float(top[0])  # partition: what follows is not smaller
+    excess: FloatArray = top[1:] - threshold
+    usable = threshold > -math.inf and float(excess.sum()) > 0.0
+    _validation.require("largest", count, usable, "fewer")
+    return excess

@@ -49,17 +49,21 @@ class SummaryPlan:
     Attributes
     ----------
     center, scale : float
-        The exact mean and standard deviation of y given survival.
+        The mean and standard deviation of y given survival.
     orders : tuple of float
         Orders of the moments.
     log_moments : tuple of float
-        The logarithms of the exact moments given survival.
+        The logarithms of the moments given survival.
+    exact : bool
+        Whether these four are the exact values. For weights that are not normal, and with biases,
+        they are rough ones, of a few networks: units of measurement, which no estimate depends on.
     """
 
     center: float
     scale: float
     orders: tuple[float, ...]
     log_moments: tuple[float, ...]
+    exact: bool = True
 
 
 @dataclass
@@ -134,6 +138,7 @@ class LogNormSummary:
                 "scale": self.plan.scale.hex(),
                 "orders": [order.hex() for order in self.plan.orders],
                 "log_moments": [value.hex() for value in self.plan.log_moments],
+                "exact": self.plan.exact,
                 "n_samples": self.n_samples,
                 "dead": self.dead,
                 "least": self.least.hex(),
@@ -153,6 +158,7 @@ class LogNormSummary:
             float.fromhex(data["scale"]),
             tuple(float.fromhex(order) for order in data["orders"]),
             tuple(float.fromhex(value) for value in data["log_moments"]),
+            data["exact"],
         )
         result = cls(plan, data["n_samples"], data["dead"])
         result.least, result.most = float.fromhex(data["least"]), float.fromhex(data["most"])
@@ -215,10 +221,10 @@ class LogNormSummary:
         return fourth / second**2 - 3.0 if second > 0.0 else math.nan
 
     def moment(self, order: float) -> Estimate:
-        """Return E (|x_k|/|x_0|)^order, as a multiple of its exact value.
+        """Return E (|x_k|/|x_0|)^order, as a multiple of the value whose logarithm the plan holds.
 
-        The multiple of an unbiased estimate has mean 1, whatever the size of the moment itself,
-        whose logarithm is in `plan.log_moments`.
+        Where that is the exact one (`plan.exact`) the multiple has mean 1, whatever the size of the
+        moment itself.
 
         Parameters
         ----------

@@ -3,6 +3,7 @@
 import pytest
 
 from fracmoment import _core
+from fracmoment.simulation.rare_events import LogEstimate, log_density
 
 SETS = ("generic", "avx2", "avx512")
 
@@ -36,3 +37,17 @@ def instruction_set(request, keep_instruction_set):
 def each_instruction_set(keep_instruction_set):
     """Give the instruction sets that this machine has, each in use while it is the current one."""
     return (name for name in SETS if chosen(name))
+
+
+@pytest.fixture
+def log_weights(monkeypatch):
+    """Give a list that gets the logarithms of the weights of every estimate made from now on."""
+    log_density.cache_clear()
+    seen, estimate = [], LogEstimate.of
+
+    def of(values):
+        seen.append(values)
+        return estimate(values)
+
+    monkeypatch.setattr(LogEstimate, "of", of)
+    return seen

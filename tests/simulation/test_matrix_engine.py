@@ -242,6 +242,29 @@ def test_long_runs(tmp_path):
     assert summary.n_samples == 300
 
 
+def test_summaries_of_any_weights():
+    """The same numbers as the samples have, whatever units the plan measures them in."""
+    arguments, options = (fm.Gain("relu", 5), 0.6, 4, 5000), {"rng": 6, "method": "matrix"}
+    for law in ({"weights": fm.StudentWeights(2.5)}, {"bias": 0.3}, {"weights": "uniform"}):
+        y = fm.simulate_log_norms(*arguments, **options, **law)
+        summary = fm.summarize_log_norms(*arguments, orders=[1.0, -0.3], **options, **law)
+        assert not summary.plan.exact
+        alive = y[np.isfinite(y)]
+        assert summary.alive == alive.size
+        assert np.isclose(summary.mean.value, alive.mean(), rtol=1e-12)
+        assert np.isclose(summary.variance.value, alive.var(ddof=1), rtol=1e-12)
+        for order, unit in zip((1.0, -0.3), summary.plan.log_moments, strict=True):
+            ratio = np.exp(order * alive - unit).mean()
+            assert np.isclose(summary.moment(order).value, ratio, rtol=1e-12)
+        other = fm.summarize_log_norms(
+            *arguments, orders=[1.0, -0.3], **{**options, "rng": 7}, **law
+        )
+        other.merge(summary)  # one plan for every seed
+        assert other.n_samples == 10_000
+        assert fm.LogNormSummary.from_json(other.to_json()) == other
+    assert fm.summarize_log_norms(*arguments, x0=[1.0, 2.0], **options).plan.exact
+
+
 def test_refused():
     gain = fm.Gain("relu", 8)
     for options, error, message in [

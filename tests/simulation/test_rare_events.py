@@ -1,6 +1,7 @@
 """Rare events: against inverted transforms at 30 digits, Meijer's G function, and one layer."""
 
 import csv
+import hashlib
 import math
 from pathlib import Path
 
@@ -121,6 +122,19 @@ def test_tables_of_tilted_and_cut_laws():
         # next to the cut y as a double knows P to its own rounding only
         rounding = 1e-15 * np.abs(y) / math.sqrt(law.variance())
         assert np.all(np.abs(np.exp(tail) - p) < 1e-11 * p + rounding)
+
+
+def test_known_answer(instruction_set, log_weights):
+    mixed = [fm.Gain("relu", 10), fm.Gain("rrelu", 5, keep_prob=0.9)] * 2
+    for gain, depth, side, level in [
+        (mixed, None, "above", 12.0),
+        (fm.Gain("relu", 16), 20, "below", -20.0),  # jumps as well
+        (fm.Gain("linear", 8), 3, "below", -5.0),
+        (fm.Gain("leaky_relu", 6), 4, "above", 9.0),
+    ]:
+        fm.rare_event_probability(gain, 1.0, depth, level, side=side, n_samples=600, rng=21)
+    digest = hashlib.sha256(b"".join(weights.tobytes() for weights in log_weights)).hexdigest()
+    assert digest == "234753b32df282550da034642633da794911069d447a73bc5931e01880ee009d"
 
 
 def test_results_do_not_depend_on_threads():

@@ -1,5 +1,6 @@
 """Stationary laws of networks with biases: exact moments, tails, indices, forward chains."""
 
+import hashlib
 import math
 
 import numpy as np
@@ -67,14 +68,41 @@ def test_constant_of_the_tail_at_index_two(gain):
         assert abs(ratio - 1) < 4.5 * tail.relative_error
 
 
-def test_hill():
+@pytest.mark.parametrize("estimate", [fm.hill_estimate, fm.moment_estimate])
+def test_estimates_of_the_index(estimate):
     gain = fm.Gain("relu", 8)
     sigma = gain.scale(1.2)
     y = fm.simulate_stationary_norms(gain, sigma, 0.1, 400_000, rng=7)
-    estimate = fm.hill_estimate(y, 2000)
-    assert abs(estimate.z(gain.tail_index(sigma))) < 4.5
-    with pytest.raises(ValueError, match="largest"):
-        fm.hill_estimate(y[:10], 10)
+    assert abs(estimate(y, 2000).z(gain.tail_index(sigma))) < 4.5
+    for few in (y[:10], np.zeros(100)):
+        with pytest.raises(ValueError, match="largest"):
+            estimate(few, 10)
+
+
+@pytest.mark.parametrize("estimate", [fm.hill_estimate, fm.moment_estimate])
+def test_standard_errors_of_the_estimates(estimate):
+    """Exact power tails: the z-scores of many samples are standard normal."""
+    rng = np.random.default_rng(8)
+    z = [estimate(rng.standard_exponential(20_000) / 0.7, 2000).z(0.7) for _ in range(300)]
+    assert abs(np.mean(z)) < 5 / math.sqrt(300) + 0.05  # the index is a nonlinear function
+    assert abs(np.var(z) - 1) < 5 * math.sqrt(2 / 300)
+
+
+def test_the_smallest_indices():
+    for gain in GAINS:
+        assert fm.simulate_stationary_norms(gain, gain.scale(0.16), 0.1, 5, rng=1).shape == (5,)
+        with pytest.raises(fm.ConvergenceError, match="too small"):
+            fm.simulate_stationary_norms(gain, gain.scale(0.12), 0.1, 5, rng=1)
+
+
+def test_known_answer(instruction_set, log_weights):
+    pieces = []
+    for gain in (fm.Gain("relu", 8), fm.Gain("rrelu", 5, keep_prob=0.9)):
+        sigma = gain.scale(1.5)
+        pieces.append(fm.simulate_stationary_norms(gain, sigma, 0.2, 333, rng=3))
+        fm.stationary_tail(gain, sigma, 0.2, 30.0, n_samples=333, rng=4)
+    digest = hashlib.sha256(b"".join(x.tobytes() for x in pieces + log_weights)).hexdigest()
+    assert digest == "56e6f6559db7e16d3bbc97e7dd091265e7836859cb2c15072546454bff6e5f8a"
 
 
 def test_results_do_not_depend_on_threads_or_neighbours():
