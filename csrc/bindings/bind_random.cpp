@@ -88,6 +88,11 @@ std::unique_ptr<QuantileTable> gain_table(const GainLaw& law) {
   return std::make_unique<QuantileTable>(fracmoment::gain_table(law));
 }
 
+std::unique_ptr<QuantileTable> chi_table(std::int64_t width) {
+  const py::gil_scoped_release unlocked;
+  return std::make_unique<QuantileTable>(fracmoment::chi_table(width));
+}
+
 // Digits of the exact sums, one row each; counts of the bins; number of dead; least and most.
 py::tuple summarize(const Array<double>& y, double center, double scale,
                     const std::vector<double>& orders, const std::vector<double>& log_moments) {
@@ -124,6 +129,7 @@ void bind_random(py::module_& module) {
   py::class_<QuantileTable>(module, "QuantileTable", fracmoment::bindings::ordinary_metaclass(),
                             "The quantile function of log R - E log R as a table.")
       .def(py::init(&gain_table), arg("law"))
+      .def_static("chi", &chi_table, arg("width"))
       .def("variates", &variates, arg("seed"), arg("purpose"), arg("replica"), arg("n"))
       .def("quantiles", &quantiles, arg("bits"))
       .def("hard_cells", &QuantileTable::hard_cells);

@@ -218,8 +218,11 @@ QuantileTable::QuantileTable(const TailLaw& law, double dead) {
 }
 
 double QuantileTable::from_panels(double p, bool upper) const {
+  return at_log(natural_log(p), upper);
+}
+
+double QuantileTable::at_log(double y, bool upper) const {
   const std::vector<Panel>& side = panels_[upper ? 1 : 0];
-  const double y = natural_log(p);
   auto panel = std::lower_bound(side.begin(), side.end(), y,
                                 [](const Panel& a, double value) { return a.right < value; });
   if (panel == side.end()) --panel;
@@ -227,21 +230,52 @@ double QuantileTable::from_panels(double p, bool upper) const {
   return clenshaw(panel->series, kTerms, t);
 }
 
+namespace {
+
+// Where the polynomial of a cell is made and judged: p, and its logarithm.
+struct CellPoints {
+  static constexpr int kNodes = 5, kChecks = 4;
+  double p[kNodes + kChecks], log_p[kNodes + kChecks];
+};
+
+// The same for every table.
+const std::vector<CellPoints>& cell_points() {
+  static const std::vector<CellPoints> points = [] {
+    const auto& node = chebyshev_nodes<CellPoints::kNodes>();
+    constexpr double check[] = {-0.95, -0.3, 0.3, 0.95};
+    std::vector<CellPoints> all(std::size_t(QuantileTable::kSide));
+    for (std::size_t c = 0; c < all.size(); ++c) {
+      const std::int64_t cell = std::int64_t(c);
+      const double left = from_bits(QuantileTable::kFirst + (cell << kCellBits));
+      const double right = from_bits(QuantileTable::kFirst + ((cell + 1) << kCellBits));
+      const double middle = 0.5 * (left + right), radius = 0.5 * (right - left);
+      for (std::size_t k = 0; k < std::size_t(CellPoints::kNodes + CellPoints::kChecks); ++k) {
+        const double t =
+            k < std::size_t(CellPoints::kNodes) ? node[k] : check[k - CellPoints::kNodes];
+        all[c].p[k] = middle + radius * t;
+        all[c].log_p[k] = natural_log(std::min(all[c].p[k], 0.5));
+      }
+    }
+    return all;
+  }();
+  return points;
+}
+
+}  // namespace
+
 // One polynomial a cell, through five Chebyshev nodes, in the distance of the mantissa of p from
 // the middle of the cell; judged between the nodes.
 void QuantileTable::fill_cells(bool upper) {
-  constexpr int n = 5;
+  constexpr int n = CellPoints::kNodes;
   constexpr double half = 0x1p-7;  // half a cell, in units of the octave
-  const auto& node = chebyshev_nodes<n>();
+  const std::vector<CellPoints>& points = cell_points();
   for (int c = 0; c < kSide; ++c) {
+    const CellPoints& at = points[std::size_t(c)];
     const double left = from_bits(kFirst + (std::int64_t(c) << kCellBits));
     const double right = from_bits(kFirst + (std::int64_t(c + 1) << kCellBits));
     const double middle = 0.5 * (left + right), radius = 0.5 * (right - left);
-    const auto exact = [&](double t) {
-      return from_panels(std::min(middle + radius * t, 0.5), upper);
-    };
     double value[n], s[n];
-    for (std::size_t k = 0; k < std::size_t(n); ++k) value[k] = exact(node[k]);
+    for (std::size_t k = 0; k < std::size_t(n); ++k) value[k] = at_log(at.log_p[k], upper);
     chebyshev_series<n>(value, s);
     // in powers of t, then of half * t
     const double a[n] = {s[0] - s[2] + s[4], s[1] - 3.0 * s[3], 2.0 * s[2] - 8.0 * s[4], 4.0 * s[3],
@@ -252,8 +286,8 @@ void QuantileTable::fill_cells(bool upper) {
     row[2] = a[2] / (half * half);
     row[3] = packed(a[3] / (half * half * half), a[4] / (half * half * half * half));
     const double slope = std::abs(s[1]) / radius * middle;  // dx/dlog p
-    for (const double t : {-0.95, -0.3, 0.3, 0.95}) {
-      const double error = std::abs(cell(middle + radius * t, upper) - exact(t));
+    for (int k = n; k < n + CellPoints::kChecks; ++k) {
+      const double error = std::abs(cell(at.p[k], upper) - at_log(at.log_p[k], upper));
       if (!(error <= kCellTolerance * slope + 2e-16 * std::abs(a[0]))) {
         row[0] = kNaN;
         ++hard_cells_;

@@ -11,7 +11,6 @@ import numpy as np
 
 from fracmoment import _core, _validation
 from fracmoment.gains import Gain
-from fracmoment.simulation.chains import law_of
 from fracmoment.simulation.matrix_products import (
     WIDEST,
     Factors,
@@ -125,11 +124,8 @@ def simulate_lyapunov_spectrum(
 @lru_cache(maxsize=4)
 def spectrum_tables(width: int) -> tuple[_core.QuantileTable, ...]:
     """Return the tables of log chi_width, ..., log chi_1, less their means."""
-    gains = Gain("linear", np.arange(width, 0, -1))
     with ThreadPoolExecutor(thread_count(None)) as pool:
-        return tuple(
-            pool.map(lambda gain: _core.QuantileTable(_core.GainLaw(*law_of(gain))), gains)
-        )
+        return tuple(pool.map(_core.QuantileTable.chi, range(width, 0, -1)))
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import pytest
 
 import fracmoment as fm
 from fracmoment import _core
+from fracmoment.simulation.chains import gain_table, law_of
 from fracmoment.simulation.streams import Purpose
 
 SLOPE_BLOCKS, MASK_BLOCKS = 1 << 30, 1 << 31
@@ -237,6 +238,21 @@ def z_of(sample, mean, variance=None):
     return (sample.mean(axis=0) - mean) / np.sqrt(spread / len(sample))
 
 
+@pytest.mark.parametrize("width", [1, 2, 7, 64, 1000])
+def test_tables_of_chi_variates(width):
+    """Incomplete gamma functions, and the contour integrals that serve every gain."""
+    rng = np.random.default_rng(3)
+    bits = rng.integers(0, 2**64, 500, dtype=np.uint64)
+    bits = np.concatenate([bits, (2 ** rng.uniform(0, 63, 100)).astype(np.uint64)])
+    bits = np.concatenate([bits, ~bits, np.array([0, 2**64 - 1], dtype=np.uint64)])
+    gain = fm.Gain("linear", width)
+    chi, contours = (
+        table.quantiles(bits)
+        for table in (_core.QuantileTable.chi(width), gain_table(law_of(gain)))
+    )
+    np.testing.assert_allclose(chi, contours, rtol=0, atol=1e-12 * np.sqrt(gain.log_var()))
+
+
 @pytest.mark.parametrize("method", ["chi", "qr"])
 def test_linear_exponents_have_their_exact_law(method):
     d, depth, n = 6, 5, 20_000
@@ -416,7 +432,7 @@ def test_a_range_beyond_doubles():
     assert np.abs(z).max() < 5  # a bias of order 1/depth remains
 
 
-KNOWN = "3c3e02e1709951720a44487288dd277502812eabb075a2820f65011ed31d2385"
+KNOWN = "7e1f542ca15975ee5e35de3d562f7d2442dc5776ad4b3320e270cd5fb66e967e"
 
 
 def spectra():

@@ -54,6 +54,7 @@ class QuantileTable {
   };
   class Builder;
   double cell(double p, bool upper) const;
+  double at_log(double y, bool upper) const;
   void fill_cells(bool upper);
 
   std::vector<double> rows_;
