@@ -12,14 +12,13 @@ import math
 import sys
 import warnings
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from . import peers
 from .cases import OURS, Case, every_case
-from .timing import first_calls, machine, seconds
+from .timing import first_calls, machine, seconds, write_page
 
 
 def error(values: Any, truth: list[Fraction], unit: str) -> float:
@@ -154,7 +153,7 @@ def main() -> int:
         page = markdown(about, results, ratios)
         if options.words:
             page += f"\nOnly cases whose name contains one of: {', '.join(options.words)}.\n"
-        Path(options.markdown).write_text(page, encoding="utf-8")
+        write_page(options.markdown, page=page)
     if options.json:
         document = {"machine": about, "cases": results, "width 10^6 over width 64": ratios}
         print(json.dumps(document, indent=1))

@@ -21,7 +21,8 @@ import numpy as np
 import fracmoment as fm
 from fracmoment import _core
 
-from .timing import machine
+from . import simulation_peers as peers
+from .timing import machine, write_page
 
 OURS = "fracmoment"
 Method = Callable[[int], Any]  # a function of the number of samples
@@ -49,17 +50,26 @@ def z_scores(case: Case, samples: Any) -> tuple[float, float]:
     return float(mean), float((((x - case.mean) ** 2).mean() - case.variance) / spread)
 
 
-def best_time(run: Method, n: int) -> float:
-    """Return the best of several runs in seconds, of at least a fifth of a second in all."""
+def best_time(run: Method, n: int, threads: int) -> float:
+    """Return the best of several runs in seconds, of at least a fifth of a second in all.
+
+    On one thread it is processor time, which other work on the machine hardly changes.
+    """
+    clock = time.process_time if threads == 1 else time.perf_counter
     best, spent = math.inf, 0.0
     for _ in range(40):
-        start = time.perf_counter()
+        start = clock()
         run(n)
-        taken = time.perf_counter() - start
+        taken = clock() - start
         best, spent = min(best, taken), spent + taken
         if spent > 0.2 and _ >= 2:
             break
     return best
+
+
+def timed(methods: dict[str, Method], n: int) -> dict[str, tuple[Method, int]]:
+    """Return methods with the number of samples to time."""
+    return {name: (run, n) for name, run in methods.items()}
 
 
 # ---------------------------------------------------------------- cases
@@ -76,20 +86,8 @@ def normal_cases() -> Iterator[Case]:
         OURS: (lambda k: _core.random_float_normals(1, 1, 0, k), n),
         "numpy standard_normal": (lambda k: rng.standard_normal(k, dtype=np.float32), n),
     }
-    try:
-        import mkl_random
-    except ImportError:
-        pass
-    else:
-        wide["mkl_random"] = (mkl_random.standard_normal, n)
-    try:
-        import torch
-    except ImportError:
-        pass
-    else:
-        torch.set_num_threads(1)
-        wide["torch"] = (lambda k: torch.randn(k, dtype=torch.float64).numpy(), n)
-        single["torch"] = (lambda k: torch.randn(k).numpy(), n)
+    wide |= timed(peers.normals(single=False), n)
+    single |= timed(peers.normals(single=True), n)
     yield Case("normal, float64", "variate", 1, 0.0, 1.0, 3.0, wide)
     yield Case("normal, float32", "variate", 1, 0.0, 1.0, 3.0, single)
 
@@ -107,6 +105,7 @@ def gamma_cases() -> Iterator[Case]:
     methods = {
         OURS: (lambda k: fm.random_gamma(shapes[:k], rng=1, threads=1), n),
         "numpy standard_gamma": (lambda k: rng.standard_gamma(shapes[:k]), n),
+        **timed(peers.gammas(shapes), n),
     }
     yield Case(
         "gamma, array of shapes", "variate", 1, mean, square - mean**2, fourth, dict(methods)
@@ -136,6 +135,7 @@ def binomial_cases() -> Iterator[Case]:
                 lambda k, t=column, q=chances: rng.binomial(t[:k], q[:k]),
                 n,
             ),
+            **timed(peers.binomials(column, chances), n),
         }
         name = f"binomial {trials}, p = {p}"
         yield Case(name, "variate", 1, trials * p, variance, fourth, methods)
@@ -190,26 +190,6 @@ def numpy_matrices(
     return run
 
 
-def torch_matrices(width: int, sigma: float, depth: int) -> dict[str, tuple[Method, int]]:
-    """Return the same in PyTorch, single precision, where it is installed."""
-    try:
-        import torch
-    except ImportError:
-        return {}
-    torch.set_num_threads(1)
-
-    def run(n: int) -> Any:
-        out = np.empty(n)
-        for i in range(n):
-            x = torch.full((width,), 1.0 / math.sqrt(width))
-            for _ in range(depth):
-                x = torch.relu(sigma * (torch.randn(width, width) @ x))
-            out[i] = math.log(float(x.norm()))
-        return out
-
-    return {"torch matrices, float32": (run, 50)}
-
-
 def unit_inputs(width: int, m: int) -> Any:
     """Return m independent inputs of norm 1."""
     rows = np.eye(m, width) + 1.0 / width
@@ -249,6 +229,7 @@ def chain_cases(threads: int) -> Iterator[Case]:
         methods = {OURS: (ours(gain, sigma, depth, "norm", threads), 1 << 18)}
         if name == "relu" and width < 10**6:
             methods["numpy binomial + gamma"] = (numpy_norm_chain(width, sigma, depth), 1 << 12)
+            methods |= timed(peers.norm_chains(width, sigma, depth), 1 << 12)
         mean = depth * fm.drift(gain, sigma)
         yield Case(
             f"norm chain, {name} {width}", "layer-step", depth, mean, variance, fourth, methods
@@ -274,7 +255,7 @@ def network_cases(threads: int) -> Iterator[Case]:
         "fracmoment, float32": (ours(*chain, "matrix", threads, dtype="float32"), 256),
         "numpy": (numpy_matrices(64, sigma, depth), 50),
         "numpy, float32": (numpy_matrices(64, sigma, depth, np.float32), 50),
-        **torch_matrices(64, sigma, depth),
+        **timed(peers.matrices(64, sigma, depth), 50),
     }
     yield Case(f"{name}, explicit weights", "network", 1, mean, variance, fourth, methods)
     for m in (1, 2, 4, 8):
@@ -289,11 +270,11 @@ def network_cases(threads: int) -> Iterator[Case]:
 # ---------------------------------------------------------------- the command
 
 
-def measure(case: Case) -> dict[str, Any]:
+def measure(case: Case, threads: int) -> dict[str, Any]:
     methods: dict[str, Any] = {}
     for name, (run, n) in case.methods.items():
         mean, variance = z_scores(case, run(n))
-        spent = best_time(run, n) / n / case.steps
+        spent = best_time(run, n, threads) / n / case.steps
         methods[name] = {"seconds": spent, "z of mean": mean, "z of variance": variance}
     base = methods[OURS]["seconds"]
     for entry in methods.values():
@@ -312,11 +293,35 @@ def print_case(result: dict[str, Any]) -> None:
         )
 
 
+def markdown(about: dict[str, Any], results: list[dict[str, Any]]) -> str:
+    lines = [
+        "",
+        "Written by `python -m benchmarks.simulation --markdown docs/benchmarks.md`: the least",
+        "processor time of many repetitions, and the ratio to ours. Every way's samples were",
+        "compared with the exact mean and variance first.",
+        "",
+        "| machine | |",
+        "| --- | --- |",
+        *[f"| {key} | {value} |" for key, value in {**about, **peers.versions()}.items()],
+        "",
+        "| case | way | time | times ours |",
+        "| --- | --- | --- | --- |",
+    ]
+    for result in results:
+        title = f"{result['case']}, a {result['unit']}"
+        for name, entry in result["methods"].items():
+            ratio = "" if name == OURS else f"{entry['times ours']:.3g}"
+            lines.append(f"| {title} | {name} | {entry['seconds'] * 1e9:.4g} ns | {ratio} |")
+            title = ""
+    return "\n".join(lines) + "\n"
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.simulation", description=__doc__)
     parser.add_argument("words", nargs="*", metavar="WORD", help="only cases that contain it")
     parser.add_argument("--threads", type=int, default=1, help="threads of our engines")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
+    parser.add_argument("--markdown", metavar="FILE", help="write the page's part on simulation")
     options = parser.parse_args()
     results = []
     about = {**machine(), "threads": str(options.threads)}
@@ -328,10 +333,12 @@ def main() -> int:
     for case in [*samplers, *engines]:
         if options.words and not any(word in case.name for word in options.words):
             continue
-        results.append(measure(case))
+        results.append(measure(case, options.threads))
         if not options.json:
             print_case(results[-1])
             sys.stdout.flush()
+    if options.markdown:
+        write_page(options.markdown, simulation=markdown(about, results))
     if options.json:
         print(json.dumps({"machine": about, "cases": results}, indent=1))
     return 0 if all(result["verified"] for result in results) else 1

@@ -79,3 +79,17 @@ def machine() -> dict[str, str]:
         "mpmath": mpmath.__version__,
         "python-flint": flint.__version__,
     }
+
+
+SIMULATION = "\n## Simulation\n"  # the last part of the page of measured speeds
+
+
+def write_page(path: str, page: str | None = None, simulation: str | None = None) -> None:
+    """Replace the page of measured speeds, or its part on simulation, and keep the other."""
+    file = Path(path)
+    before = file.read_text(encoding="utf-8") if file.exists() else ""
+    first, _, last = before.partition(SIMULATION)
+    first = first if page is None else page
+    last = last if simulation is None else simulation
+    text = first.rstrip() + "\n" + (SIMULATION + last.rstrip() + "\n" if last else "")
+    file.write_text(text, encoding="utf-8")

@@ -120,8 +120,13 @@ def width(value: Any, name: str = "width") -> int | IntArray:
     return integers(name, value, 1, MAX_WIDTH)
 
 
-def integers(name: str, value: Any, lowest: int, highest: int) -> int | IntArray:
-    """Return integers in [lowest, highest]: an int, or a read-only int64 array."""
+def integers(
+    name: str, value: Any, lowest: int, highest: int, *, copy: bool = True
+) -> int | IntArray:
+    """Return integers in [lowest, highest]: an int, or a read-only int64 array.
+
+    Without ``copy`` an int64 array is returned as it is, writable or not.
+    """
     if type(value) is int and lowest <= value <= highest:
         return value
     if not is_array_like(value):
@@ -134,11 +139,11 @@ def integers(name: str, value: Any, lowest: int, highest: int) -> int | IntArray
     allowed = f"integers in [{lowest}, {highest}]"
     if array.dtype.kind not in "iu":
         raise _refuse_type(name, value, allowed)
-    bad = (array < lowest) | (array > highest)
-    if bad.any():
-        raise _refuse(name, _offender(array, bad), allowed)
-    result = array.astype(np.int64)
-    result.flags.writeable = False
+    if array.size and not (array.min() >= lowest and array.max() <= highest):
+        raise _refuse(name, _offender(array, (array < lowest) | (array > highest)), allowed)
+    result: IntArray = array.astype(np.int64, copy=copy)
+    if copy:
+        result.flags.writeable = False
     return result
 
 

@@ -18,7 +18,7 @@ from fracmoment.simulation.pieces import each_piece, thread_count
 from fracmoment.simulation.streams import Purpose, seed_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     import numpy.typing as npt
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from fracmoment.gains import Gain
 
 MOST_TRIALS = 2**50
+_CACHED = 2**13  # numbers that stay in the cache until they are in their places
 _PIECE = 2**16  # numbers of one replica where a sample is cut into rows; part of the stream format
 _DTYPES = ("float64", "float32")
 
@@ -259,7 +260,7 @@ def random_binomial(
     >>> random_binomial(10**12, 0.5, 3, rng=1).dtype
     dtype('int64')
     """
-    trials = _validation.integers("n", n, 0, MOST_TRIALS)
+    trials = _validation.integers("n", n, 0, MOST_TRIALS, copy=False)
     chance = _validation.probability("p", p)
     shape, seed = _shape(size, trials, chance), seed_of(rng)
     if (
@@ -273,7 +274,7 @@ def random_binomial(
         )
     else:
         trial_column, chance_column = _column(trials, shape), _column(chance, shape)
-        out = _filled(
+        out = _by_element(
             lambda start, count: _core.random_binomials(
                 trial_column(start, count), chance_column(start, count), seed, start
             ),
@@ -372,14 +373,30 @@ def _shape(size: Any, *parameters: Any) -> tuple[int, ...]:
     return shape
 
 
-def _filled(
+def _by_element(
     draw: Callable[[int, int], Any], shape: tuple[int, ...], dtype: npt.DTypeLike, threads: Any
 ) -> Any:
-    """Return the numbers draw(start, count) of all pieces as one array."""
+    """Return a sample whose numbers draw(start, count) can be cut anywhere, as one array."""
+
+    def whole(first: int, length: int) -> Iterator[tuple[int, Any]]:
+        for start in range(first, first + length, _CACHED):
+            yield start, draw(start, min(_CACHED, first + length - start))
+
+    return _filled(whole, shape, dtype, threads)
+
+
+def _filled(
+    draw: Callable[[int, int], Iterator[tuple[int, Any]]],
+    shape: tuple[int, ...],
+    dtype: npt.DTypeLike,
+    threads: Any,
+) -> Any:
+    """Return as one array what draw(start, count) gives of all pieces: parts (start, numbers)."""
     out = np.empty(math.prod(shape), dtype=dtype)
 
-    def write(start: int, count: int) -> None:
-        out[start : start + count] = draw(start, count)
+    def write(first: int, length: int) -> None:
+        for start, numbers in draw(first, length):
+            out[start : start + len(numbers)] = numbers
 
     workers = min(thread_count(threads), max(1, -(-out.size // _PIECE)))
     for _ in each_piece(write, 0, out.size, _PIECE, workers):
@@ -395,7 +412,9 @@ def _rows(
     threads: Any,
 ) -> Any:
     """Return a sample of which piece i is the row of replica i."""
-    out = _filled(lambda start, count: draw(start // _PIECE, count), shape, dtype, threads)
+    out = _filled(
+        lambda start, count: iter([(start, draw(start // _PIECE, count))]), shape, dtype, threads
+    )
     return _result(out, scalar)
 
 
@@ -415,14 +434,14 @@ def _column(value: Any, shape: tuple[int, ...]) -> Callable[[int, int], Any]:
 def _gammas(shape_parameter: Any, shape: tuple[int, ...], seed: int, threads: Any) -> Any:
     if np.ndim(shape_parameter) == 0:
         single = np.array([shape_parameter], dtype=np.float64)
-        return _filled(
+        return _by_element(
             lambda start, count: _core.random_gammas(single, seed, start, count),
             shape,
             np.float64,
             threads,
         )
     column = _column(shape_parameter, shape)
-    return _filled(
+    return _by_element(
         lambda start, count: _core.random_gammas(column(start, count), seed, start, count),
         shape,
         np.float64,

@@ -81,21 +81,44 @@ class MatrixChain {
     const std::size_t rows = std::size_t(layer.fan_out);
     const std::size_t blocks = (std::size_t(layer.fan_in) + kPerBlock - 1) / kPerBlock;
     for (auto& units : units_) units.resize(rows + rows % 2);
+    const ReplicaLanes<n> replicas = replicas_;  // a copy that no store can touch
     std::uint32_t block = 0;
     for (std::size_t row = 0; row < rows; ++row) {
-      for (auto& sum : sums_) sum = {};
-      for (std::size_t b = 0; b < blocks; ++b) {
-        NormalPair<V> w[n];
-        weights_.draw(replicas_, k, block++, w);
-        for (std::size_t q = 0; q < task_.count; ++q) {
-          const VectorGroups<V, n>*x = signals_[q].data() + 2 * b, *y = x + 1;
-          for (int i = 0; i < n; ++i)
-            sums_[q].of[i] = fma(w[i].second, y->of[i], fma(w[i].first, x->of[i], sums_[q].of[i]));
-        }
-      }
+      if (task_.count == 1)
+        multiply_row(replicas, k, block, blocks);
+      else
+        multiply_rows(replicas, k, block, blocks);
+      block += std::uint32_t(blocks);
       for (std::size_t q = 0; q < task_.count; ++q)
         for (int i = 0; i < n; ++i)
           units_[q][row].of[i] = row_sum(sums_[q].of[i]) * frames_[q].gain[i];
+    }
+  }
+
+  // The sum of the next row of W for the only signal, and for each of several.
+  FRACMOMENT_INLINE void multiply_row(const ReplicaLanes<n>& replicas, std::uint32_t k,
+                                      std::uint32_t block, std::size_t blocks) {
+    VectorGroups<V, n> sum = {};
+    const VectorGroups<V, n>* x = signals_[0].data();
+    for (std::size_t b = 0; b < blocks; ++b, x += 2) {
+      NormalPair<V> w[n];
+      weights_.draw(replicas, k, block + std::uint32_t(b), w);
+      for (int i = 0; i < n; ++i)
+        sum.of[i] = fma(w[i].second, x[1].of[i], fma(w[i].first, x[0].of[i], sum.of[i]));
+    }
+    sums_[0] = sum;
+  }
+  FRACMOMENT_INLINE void multiply_rows(const ReplicaLanes<n>& replicas, std::uint32_t k,
+                                       std::uint32_t block, std::size_t blocks) {
+    for (auto& sum : sums_) sum = {};
+    for (std::size_t b = 0; b < blocks; ++b) {
+      NormalPair<V> w[n];
+      weights_.draw(replicas, k, block + std::uint32_t(b), w);
+      for (std::size_t q = 0; q < task_.count; ++q) {
+        const VectorGroups<V, n>*x = signals_[q].data() + 2 * b, *y = x + 1;
+        for (int i = 0; i < n; ++i)
+          sums_[q].of[i] = fma(w[i].second, y->of[i], fma(w[i].first, x->of[i], sums_[q].of[i]));
+      }
     }
   }
 
