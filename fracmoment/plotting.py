@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from fracmoment.networks.audit import Measurement
+    from fracmoment.tails.sgd import SGDPhaseDiagram
 
-__all__ = ["plot_log_norms"]
+__all__ = ["plot_log_norms", "plot_sgd_tail_index"]
 
 # Told apart by lightness, line style and marker, so that the picture survives printing in grey.
 _LAW = "0.15"
@@ -101,6 +102,51 @@ def plot_log_norms(measurement: Measurement, ax: Axes | None = None) -> Axes:
     ax.grid(visible=True, color="0.9", linewidth=0.6)
     ax.set_axisbelow(True)
     ax.legend(fontsize="small", frameon=False)
+    return ax
+
+
+def plot_sgd_tail_index(diagram: SGDPhaseDiagram, ax: Axes | None = None) -> Axes:
+    """Draw the tail index of SGD over step and batch size.
+
+    Parameters
+    ----------
+    diagram : SGDPhaseDiagram
+        What `fracmoment.sgd_phase_diagram` returns, with at least two of each size, increasing.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; by default a new figure.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        Logarithmic axes. Shades are the logarithm of the index, white where SGD diverges; lines
+        mark the stability boundary and where mean and variance become infinite.
+
+    Raises
+    ------
+    ImportError
+        matplotlib is not installed.
+    """
+    if ax is None:
+        ax = _new_axes()
+    index = np.ma.masked_equal(diagram.tail_index, 0.0)
+    mesh = ax.pcolormesh(
+        diagram.steps, diagram.batch_sizes, np.ma.log10(index), cmap="Greys_r", shading="nearest"
+    )
+    ax.figure.colorbar(mesh, ax=ax, label="log10 of the tail index")
+    for line, style, color, label in (
+        (diagram.stability, "-", _MEASURED, "stability boundary, index 0"),
+        (diagram.finite_mean, "--", _BIASED, "index 1: infinite mean beyond"),
+        (diagram.finite_variance, ":", _LAW, "index 2: infinite variance beyond"),
+    ):
+        ax.plot(line, diagram.batch_sizes, linestyle=style, color=color, label=label)
+    ax.set_xscale("log")
+    ax.set_yscale("log")
+    ax.set_xlim(diagram.steps[0], diagram.steps[-1])
+    ax.set_ylim(diagram.batch_sizes[0], diagram.batch_sizes[-1])
+    ax.set_xlabel("step size")
+    ax.set_ylabel("batch size")
+    ax.set_title(f"SGD on least squares, dimension {diagram.dimension}")
+    ax.legend(fontsize="small", loc="lower right")
     return ax
 
 

@@ -16,18 +16,30 @@ constexpr double kLogTwoPi = 1.8378770664093454836;
 
 // ---------------------------------------------------------------- elementary functions
 
+constexpr int kExpTerms = 14, kLogTerms = 16;
+
+// 1/3, 1/4, ... and 1/3, 1/5, ...: a division would take longer than the rest of a term.
+struct Inverses {
+  double each[kExpTerms] = {}, odd[kLogTerms] = {};
+  constexpr Inverses() {
+    for (int i = 0; i < kExpTerms; ++i) each[i] = 1.0 / (i + 3);
+    for (int i = 0; i < kLogTerms; ++i) odd[i] = 1.0 / (2 * i + 3);
+  }
+};
+constexpr Inverses kInverse;
+
 // exp(v) - 1 - v and log(1 + z) - z to full relative accuracy.
 double exp_remainder(double v) {
   if (std::abs(v) > 0.5) return std::expm1(v) - v;
   double sum = 1.0;
-  for (int n = 16; n >= 3; --n) sum = 1.0 + sum * v / n;
+  for (int i = kExpTerms - 1; i >= 0; --i) sum = 1.0 + sum * (v * kInverse.each[i]);
   return 0.5 * v * v * sum;
 }
 double log_remainder(double z) {
   if (std::abs(z) > 0.5) return std::log1p(z) - z;
   const double r = z / (2.0 + z), square = r * r;
   double sum = 0.0;
-  for (int n = 33; n >= 3; n -= 2) sum = sum * square + 1.0 / n;
+  for (int i = kLogTerms - 1; i >= 0; --i) sum = sum * square + kInverse.odd[i];
   return 2.0 * r * square * sum - z * r;
 }
 
@@ -327,10 +339,16 @@ class PartOfRange {
   double mode_ = 0.0, scale_ = 1.0, mode_of_share_ = 0.0, log_peak_ = -kInfinity;
 };
 
-constexpr double kCoarse = 16.0;  // exp(-16): the relative error of a first look
+// Relative errors of about 3e-16 exp(relax).
+constexpr double kCoarse = 24.0, kFine = 16.0;
+constexpr double kSureSign = 1e-6;  // of the rate over the spread, from a fine look
 constexpr double kLargestOrder = 1099511627776.0, kFarthestLogStep = 200.0;
-// Newton's method squares its relative step: the one after a last step is below the roundoff.
-constexpr double kFirstStep = 1e-3, kLastStep = 1e-8;
+// Newton's method squares its relative step: the one after the last step is below the roundoff.
+struct Stage {
+  double relax, step;
+};
+constexpr Stage kStages[] = {{kCoarse, 1e-2}, {kFine, 1e-4}, {0.0, 1e-8}};
+constexpr int kLastStage = 2;
 
 // Whether Q^p could raise another peak far from the one of the law itself.
 bool is_high(const SgdLaw& law, double order) {
@@ -380,12 +398,12 @@ bool is_tilted(const SgdLaw& law, double order, double variance) {
 // from there the exact one. Secants between bounds, Illinois variant.
 template <class F>
 double increasing_root(F&& f, double low, double high) {
-  for (const double relax : {kCoarse, 0.0}) {
+  for (const double relax : {kCoarse, kFine, 0.0}) {
     double f_low = f(low, relax), f_high = f(high, relax);
-    // the first look may have missed the root by a little
+    // the look before may have missed the root by a little
     for (double wide = high - low; f_low > 0.0; wide *= 4.0) f_low = f(low -= wide, relax);
     for (double wide = high - low; f_high < 0.0; wide *= 4.0) f_high = f(high += wide, relax);
-    const double enough = relax > 0.0 ? 1e-5 : 4e-16;
+    const double enough = relax == kCoarse ? 1e-3 : relax == kFine ? 1e-7 : 4e-16;
     double x = high;
     for (int i = 0, side = 0; i < 100; ++i) {
       if (high - low <= enough * std::abs(high) || f_low == 0.0 || f_high == 0.0) break;
@@ -410,28 +428,30 @@ double increasing_root(F&& f, double low, double high) {
 }  // namespace
 
 SgdGrowth sgd_growth(const SgdLaw& law, double order) {
-  const double variance = order > 1.0 ? growth(law, 0.0, false, kCoarse).variance : 0.0;
+  const double variance = order > 1.0 ? growth(law, 0.0, false, kFine).variance : 0.0;
   return growth(law, order, is_tilted(law, order, variance), 0.0);
 }
 
 double sgd_tail_index(const SgdLaw& law) {
-  const SgdGrowth plain = growth(law, 0.0, false, 0.0);
+  SgdGrowth plain = growth(law, 0.0, false, kFine);
+  if (std::abs(plain.rate) < kSureSign * std::sqrt(plain.variance))
+    plain = growth(law, 0.0, false, 0.0);
   if (plain.rate >= 0.0) return 0.0;
   // log E Q^(order/2) is convex, falls from 0 and rises through 0 again: Newton's method goes
   // beyond the root once and then descends to it.
   double order = -2.0 * plain.rate / plain.variance;
-  bool exact = false;
+  int stage = 0;
   for (int i = 0; i < 200; ++i) {
     if (order > kLargestOrder)
       throw ConvergenceError("the tail index is above 2^40: the step size is too small");
     const SgdGrowth at =
-        growth(law, order, is_tilted(law, order, plain.variance), exact ? 0.0 : kCoarse);
+        growth(law, order, is_tilted(law, order, plain.variance), kStages[stage].relax);
     const double next = order * (1.0 - at.rate / at.slope);
     const bool rising = at.slope > 0.0 && next < 8.0 * order;
     const double moved = rising ? std::abs(next - order) / order : 1.0;
     order = rising ? next : 2.0 * order;
-    if (exact && moved < kLastStep) return order;
-    exact = exact || moved < kFirstStep || i > 50;
+    if (stage == kLastStage && moved < kStages[stage].step) return order;
+    if (stage < kLastStage && (moved < kStages[stage].step || i > 60 * (stage + 1))) ++stage;
   }
   throw ConvergenceError("the search for the tail index of SGD did not end; change the step size");
 }
@@ -442,7 +462,7 @@ double sgd_critical_step(double batch, double dimension, double order) {
   double variance = 0.0;
   const auto rate = [&](double log_step, double relax) {
     const SgdLaw law{std::exp(log_step), batch, dimension};
-    if (order > 1.0 && variance == 0.0) variance = growth(law, 0.0, false, kCoarse).variance;
+    if (order > 1.0 && variance == 0.0) variance = growth(law, 0.0, false, kFine).variance;
     return growth(law, order, is_tilted(law, order, variance), relax).rate;
   };
   // the step falls as the order rises

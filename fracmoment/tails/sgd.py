@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -24,9 +24,9 @@ from fracmoment.simulation.pieces import each_piece, thread_count
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from fracmoment._typing import FloatArray, Result
+    from fracmoment._typing import FloatArray, IntArray, Result
 
-__all__ = ["LeastSquaresSGD"]
+__all__ = ["LeastSquaresSGD", "SGDPhaseDiagram", "sgd_phase_diagram"]
 
 _LARGEST = 10**6
 _STEP_RANGE = 1e-100, 1e100
@@ -109,8 +109,8 @@ class LeastSquaresSGD:
         -------
         float or ndarray
             Error below 1e-13 + 4e-16 abs(result) for orders from -1/2 to 64, below 1e-12 for lower
-            ones; for orders up to 1 in magnitude also below 1e-12 of the result, so that small
-            steps keep their digits.
+            ones; for orders up to 1 in magnitude also below 1e-12 abs(order) times the root of
+            E log^2 C, so that small steps and orders keep their digits.
 
         Raises
         ------
@@ -347,6 +347,77 @@ class LeastSquaresSGD:
     @staticmethod
     def _log_moments(t: FloatArray, b: FloatArray, d: FloatArray, s: FloatArray) -> FloatArray:
         return s * _core.sgd_growth(t, b, d, s)[: len(t)]
+
+
+class SGDPhaseDiagram(NamedTuple):
+    """Tail indices over step sizes and batch sizes, and the lines that matter among them.
+
+    Attributes
+    ----------
+    steps, batch_sizes : ndarray
+        The axes.
+    dimension : int
+        Dimension of the parameters.
+    tail_index : ndarray, shape (len(batch_sizes), len(steps))
+        0.0 where SGD diverges.
+    stability : ndarray, shape (len(batch_sizes),)
+        Step size of the stability boundary: the index is 0 from there on.
+    finite_mean, finite_variance : ndarray, shape (len(batch_sizes),)
+        Step sizes of index 1 and 2.
+    """
+
+    steps: FloatArray
+    batch_sizes: IntArray
+    dimension: int
+    tail_index: FloatArray
+    stability: FloatArray
+    finite_mean: FloatArray
+    finite_variance: FloatArray
+
+
+def sgd_phase_diagram(
+    steps: Any, batch_sizes: Any, dimension: int, *, data_sigma: Any = 1.0
+) -> SGDPhaseDiagram:
+    """Return the tail index of SGD on least squares over a grid of step and batch sizes.
+
+    Parameters
+    ----------
+    steps : sequence of float
+        Step sizes, > 0.
+    batch_sizes : sequence of int
+        Batch sizes, 1 to 1,000,000.
+    dimension : int
+        Dimension of the parameters.
+    data_sigma : float, optional
+        Standard deviation of the entries of the data.
+
+    Returns
+    -------
+    SGDPhaseDiagram
+        See `LeastSquaresSGD` for conventions, `fracmoment.plotting.plot_sgd_tail_index` for the
+        picture.
+
+    Examples
+    --------
+    >>> diagram = sgd_phase_diagram([0.05, 0.5, 1.0], [1, 20], dimension=10)
+    >>> diagram.tail_index.round(2)
+    array([[ 31.46,   0.  ,   0.  ],
+           [672.53,  41.06,   8.97]])
+    >>> bool(diagram.stability[1] > 1.0)
+    True
+    """
+    grid = np.atleast_1d(_validation.floats("steps", steps))
+    batches = np.atleast_1d(_validation.integers("batch_sizes", batch_sizes, 1, _LARGEST))
+    for name, axis in (("steps", grid), ("batch_sizes", batches)):
+        if axis.ndim != 1 or axis.size == 0:
+            message = f"{name} must be a sequence of at least one number, got shape {axis.shape}"
+            raise ValueError(message)
+    width = _validation.integer("dimension", dimension, 1, _LARGEST)
+    sigma = _validation.as_float("data_sigma", _validation.positive("data_sigma", data_sigma))
+    law = LeastSquaresSGD(batches, width, data_sigma=sigma)
+    column = LeastSquaresSGD(batches[:, np.newaxis], width, data_sigma=sigma)
+    lines = [law.critical_step(order) for order in (0.0, 1.0, 2.0)]
+    return SGDPhaseDiagram(grid, batches, width, column.tail_index(grid), *lines)
 
 
 def _in_pieces(

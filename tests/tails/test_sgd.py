@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from matplotlib.figure import Figure
 
 import fracmoment as fm
+from fracmoment.plotting import plot_sgd_tail_index
 
 sizes = st.one_of(st.integers(1, 12), st.integers(1, 10**6))
 # Few binary digits, so that exact polynomials stay short.
@@ -215,3 +217,28 @@ def test_repr():
     law = fm.LeastSquaresSGD(4, 3, data_sigma=0.5)
     assert repr(law) == "LeastSquaresSGD(4, 3, data_sigma=0.5)"
     assert repr(fm.LeastSquaresSGD(4, 3)) == "LeastSquaresSGD(4, 3)"
+
+
+def test_phase_diagram_and_its_picture():
+    diagram = fm.sgd_phase_diagram(np.geomspace(0.02, 2.0, 8), [1, 3, 10, 30], 5)
+    assert diagram.tail_index.shape == (4, 8)
+    # zero exactly from the stability boundary on, below 2 exactly beyond the line of index 2
+    stable = diagram.steps < diagram.stability[:, None]
+    np.testing.assert_array_equal(diagram.tail_index > 0, stable)
+    heavy = diagram.steps > diagram.finite_variance[:, None]
+    np.testing.assert_array_equal(diagram.tail_index < 2, heavy)
+    assert np.all(diagram.finite_variance < diagram.finite_mean)
+    assert np.all(diagram.finite_mean < diagram.stability)
+
+    ax = Figure().subplots()
+    assert plot_sgd_tail_index(diagram, ax) is ax
+    mesh = ax.collections[0].get_array()
+    np.testing.assert_array_equal(np.ma.getmaskarray(mesh).reshape(4, 8), ~stable)
+    np.testing.assert_array_equal(ax.get_lines()[0].get_xdata(), diagram.stability)
+    assert "index 0" in ax.get_legend().get_texts()[0].get_text()
+    ax.figure.canvas.draw()
+
+    with pytest.raises(ValueError, match="steps"):
+        fm.sgd_phase_diagram([], [1], 5)
+    with pytest.raises(ValueError, match="batch_sizes"):
+        fm.sgd_phase_diagram([0.1], [[1, 2]], 5)
