@@ -210,6 +210,23 @@ def test_a_million_layers():
 
 
 @pytest.mark.slow
+def test_atoms_and_poles_inside_the_support():
+    """Leaky units, orthogonal weights, dropout: R is the slope itself with a positive chance."""
+    gain = fm.Gain(fm.LeakyReLU(0.01), 3, keep_prob=0.5, weights="orthogonal")
+    n = 200_000
+    samples = [
+        fm.simulate_log_norms(gain, 1.0, 1, n, rng=31, method=method)
+        for method in ("norm", "vector")
+    ]
+    for y in samples:
+        for r, p in [(0.0, 2**-3), (0.02, 2**-6), (2.0, 2**-6)]:  # of none kept, all of one side
+            share = (abs(np.exp(y) - r) <= 1e-12 * r).mean()
+            assert abs(share - p) < 5 * np.sqrt(p * (1 - p) / n)
+    rounded = [np.round(y[np.isfinite(y)], 9) for y in samples]  # the atoms as ties
+    assert stats.ks_2samp(*rounded).pvalue > 1e-6
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("gain", TABLE_GAINS, ids=repr)
 def test_a_hundred_million_gains(gain):
     """Counts in bins against the exact distribution function, tails included."""
