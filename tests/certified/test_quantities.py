@@ -20,6 +20,8 @@ from fracmoment.certified.laws import Law
 from fracmoment.certified.laws.contour import beyond_linear, contour_moment
 from fracmoment.certified.laws.laplace import ratio_moment
 from fracmoment.certified.laws.mixture import chi_moment
+from fracmoment.certified.laws.narrow import narrow_moment
+from fracmoment.certified.laws.series import series_length
 from fracmoment.certified.precision import working_precision
 from tests.certified.references import contains, enclose
 from tests.reference.tables import rows
@@ -269,8 +271,27 @@ def test_the_two_integrals_of_negative_orders_agree(law: Law, orders: tuple[str,
             assert min(contour.rel_accuracy_bits(), laplace.rel_accuracy_bits()) > 100
 
 
+@pytest.mark.parametrize("width", [2, 20])
+@pytest.mark.parametrize("keep", [1, Fraction(1, 3)])
+@pytest.mark.parametrize(
+    "ends", [("1/8", "1/3"), ("1e-8", "3"), ("0.1", "0.1"), ("1e-30", "1e-30")]
+)
+def test_the_rule_of_narrow_layers_agrees_with_the_contour(
+    width: int, keep: Any, ends: tuple[str, str]
+) -> None:
+    law = Law.make(width, *(Fraction(a) for a in ends), keep)
+    with working_precision(160), series_length(3):
+        for order in ("-1/5", "0", "15/2"):
+            s = arb_series([laws.ball(Fraction(order)), 1], prec=3)
+            narrow, contour = narrow_moment(law, s / 2), contour_moment(law, s / 2)
+            assert all(narrow[j].overlaps(contour[j]) for j in range(3))
+            assert min(narrow[j].rel_accuracy_bits() for j in range(3)) > 30
+            assert narrow[0].rel_accuracy_bits() > 60
+
+
 def test_a_thousand_digits() -> None:
-    for gain in (fm.Gain("relu", 10**6), fm.Gain(fm.LeakyReLU("0.01"), 32)):
+    narrow = fm.Gain(fm.RandomizedLeakyReLU("1/8", "1/3"), 3)
+    for gain in (fm.Gain("relu", 10**6), fm.Gain(fm.LeakyReLU("0.01"), 32), narrow):
         enclosure = certified.moment(gain, "0.5", digits=1000)
         assert enclosure.digits == 1000
         assert overlap(enclosure, certified.moment(gain, "0.5", digits=40))
