@@ -198,6 +198,8 @@ def against_core(rng: np.random.Generator) -> Found:
 
 def cumulant(rng: np.random.Generator) -> Found:
     gain, n = any_gain(rng), int(rng.integers(1, 7))
+    if gain.weights == "orthogonal" and gain.width == 1:
+        n = 2  # two values of equal probability: odd cumulants are 0, which has no digits
     value = gain.log_cumulant(n, digits=REFERENCE)
     return f"{gain} cumulant {n}", certified.cumulant(gain, n, digits=15), value
 
