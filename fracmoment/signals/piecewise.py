@@ -37,6 +37,7 @@ _INTEGRATE = chebyshev.chebint(np.eye(2 * _DEGREE + 2), axis=0, lbnd=-1.0)  # fr
 _SMALL = 2e-13  # of the last coefficients of a logarithm, relative to 1 or the logarithm
 _STEEPEST = 4.0  # most that a logarithm may change over an interval
 _MOST_ROUNDS = 40
+_SMOOTHING = 5  # more halvings would follow rounding errors
 
 
 @dataclass(frozen=True)
@@ -68,21 +69,17 @@ class LogLaw:
         if rise <= 0.0 or fall >= 0.0:
             message = f"the density does not fall off beyond {ends}: use other parameters"
             raise ConvergenceError(message)
-        first = math.exp(chebyshev.chebval(-1.0, density[:, 0])) / rise
-        last = math.exp(chebyshev.chebval(1.0, density[:, -1])) / -fall
-        values = np.exp(chebyshev.chebval(_FINE, density)).T  # nodes, intervals
-        integrals = _INTEGRATE @ (_TO_FINE @ values) * (0.5 * np.diff(edges))
-        whole = integrals.sum(axis=0)
-        partial = chebyshev.chebval(_NODES, integrals).T
-        left = np.concatenate([[first], first + np.cumsum(whole)])
-        right = last + np.concatenate([np.cumsum(whole[::-1])[::-1], [0.0]])
-        mass = float(left[-1] + last)
-        below = np.log((left[:-1] + partial) / mass)
-        above = np.log((right[1:] + (whole - partial)) / mass)
+        for _ in range(_SMOOTHING):
+            below, above, _ = _integrated(edges, density, rise, fall)
+            # logarithms of probabilities may be less smooth than that of the density
+            rough = np.maximum(_last(below), _last(above)) > _SMALL
+            if not rough.any():
+                break
+            edges, density = _halved(edges, density, rough)
+        below, above, mass = _integrated(edges, density, rise, fall)
         density = density.copy()
         density[0] -= math.log(mass)
-        columns = (density, _TO_COEFFICIENTS @ below, _TO_COEFFICIENTS @ above)
-        return cls(edges, *columns, (rise, fall), mass)
+        return cls(edges, density, below, above, (rise, fall), mass)
 
     def log_pdf(self, v: FloatArray) -> FloatArray:
         """Return the logarithm of the density."""
@@ -149,6 +146,46 @@ class LogLaw:
             if np.all(done | (high - low <= 0.0)):
                 break
         return v
+
+
+def _last(coefficients: FloatArray) -> FloatArray:
+    """Return the size of the last coefficients, relative to the values if those are above 1."""
+    largest = np.abs(coefficients).sum(axis=0)
+    result: FloatArray = np.abs(coefficients[-3:]).max(axis=0) / np.maximum(largest, 1.0)
+    return result
+
+
+def _integrated(
+    edges: FloatArray, density: FloatArray, rise: float, fall: float
+) -> tuple[FloatArray, FloatArray, float]:
+    """Return the coefficients of log P(V <= v) and log P(V > v), and the integral."""
+    first = math.exp(chebyshev.chebval(-1.0, density[:, 0])) / rise
+    last = math.exp(chebyshev.chebval(1.0, density[:, -1])) / -fall
+    values = np.exp(chebyshev.chebval(_FINE, density)).T  # nodes, intervals
+    integrals = _INTEGRATE @ (_TO_FINE @ values) * (0.5 * np.diff(edges))
+    whole = integrals.sum(axis=0)
+    partial = chebyshev.chebval(_NODES, integrals).T
+    left = np.concatenate([[first], first + np.cumsum(whole)])
+    right = last + np.concatenate([np.cumsum(whole[::-1])[::-1], [0.0]])
+    mass = float(left[-1] + last)
+    below = _TO_COEFFICIENTS @ np.log((left[:-1] + partial) / mass)
+    above = _TO_COEFFICIENTS @ np.log((right[1:] + (whole - partial)) / mass)
+    return below, above, mass
+
+
+def _halved(
+    edges: FloatArray, columns: FloatArray, which: BoolArray
+) -> tuple[FloatArray, FloatArray]:
+    """Halve some of the intervals of a piecewise polynomial."""
+    old = columns[:, which]
+    halves = [
+        _TO_COEFFICIENTS @ chebyshev.chebval(0.5 * (_NODES + side), old).T for side in (-1.0, 1.0)
+    ]
+    middle = 0.5 * (edges[:-1] + edges[1:])[which]
+    starts = np.concatenate([edges[:-1][~which], edges[:-1][which], middle])
+    order = np.argsort(starts)
+    together = np.concatenate([columns[:, ~which], *halves], axis=1)
+    return np.append(starts[order], edges[-1]), together[:, order]
 
 
 def _adapted(

@@ -113,7 +113,7 @@ class StationarySignals(NormLaw):
         -----
         With ``A = (sigma R)^2``, ``c = (bias/sigma)^2``, ``kappa = alpha/2`` and X the stationary
         |x|^2, ``C = E[(X+c)^kappa - X^kappa]/(kappa E[A^kappa log A])`` [Gol91], the expectation by
-        the lattice. The error is that of the law but for kappa > 1, where the tail counts.
+        the lattice. `power_tail` computes it by another route, with an estimate of its error.
         """
         gain, sigma, bias = self._layer
         kappa = 0.5 * self.tail_index
@@ -205,7 +205,8 @@ def _fixed_point(layer: Layer, kappa: float, refine: float = 1.0) -> tuple[Mixtu
     if not residual < _MOST_RESIDUAL:
         message = f"the stationary law of {layer!r} has a residual of {residual:.1e}"
         raise ConvergenceError(message)
-    return Mixture(step * indices, weights), residual
+    first = int(np.searchsorted(np.cumsum(weights), 0.01 * _TAIL**2))  # below, all but unreachable
+    return Mixture(step * indices[first:], weights[first:]), residual
 
 
 def _solved(layer: Layer, indices: IntArray, step: float) -> tuple[FloatArray, float]:

@@ -33,9 +33,9 @@ def test_two_layers_against_numerical_integration(row):
     x = fm.Signals(gains, float(row["sigma"]), bias=float(row["bias"]))
     found = x.cdf(float(row["r"])) - x.prob_dead()
     exact = Fraction(row["probability"])
-    assert abs(found - float(exact)) < 1e-12
+    assert abs(found - float(exact)) < 1e-13
     conditional = x.cdf(float(row["r"]), given_alive=True) * (1 - x.prob_dead())
-    assert relative_error(conditional, exact) < 1e-11
+    assert relative_error(conditional, exact) < 1e-12
 
 
 RARE = [row for row in table("rare_events") if float(row["log_probability"]) > -45]
@@ -216,6 +216,14 @@ def test_the_constant_at_index_two(gain):
     mean = 2 * (math.log(sigma) + gain.log_mean() + law.mean())  # E[A log A], as E A = 1
     constant = fm.StationarySignals(gain, sigma, bias).tail_constant()
     assert constant == pytest.approx((bias / sigma) ** 2 / mean, rel=1e-9)
+
+
+@pytest.mark.parametrize("case", STATIONARY[1:4], ids=repr)
+def test_the_constant_by_another_route(case):
+    gain, order, bias = case
+    other = fm.power_tail(gain, gain.scale(order), bias)
+    constant = fm.StationarySignals(gain, gain.scale(order), bias).tail_constant()
+    assert abs(constant / other.constant - 1) < other.relative_error + 1e-9
 
 
 def test_stationary_moments():
