@@ -403,10 +403,10 @@ double increasing_root(F&& f, double low, double high) {
     // the look before may have missed the root by a little
     for (double wide = high - low; f_low > 0.0; wide *= 4.0) f_low = f(low -= wide, relax);
     for (double wide = high - low; f_high < 0.0; wide *= 4.0) f_high = f(high += wide, relax);
-    const double enough = relax == kCoarse ? 1e-3 : relax == kFine ? 1e-7 : 4e-16;
+    const double enough = relax == kCoarse ? 1e-3 : relax == kFine ? 1e-7 : 2e-16;
     double x = high;
     for (int i = 0, side = 0; i < 100; ++i) {
-      if (high - low <= enough * std::abs(high) || f_low == 0.0 || f_high == 0.0) break;
+      if (high - low <= enough * (1.0 + std::abs(high)) || f_low == 0.0 || f_high == 0.0) break;
       x = i < 40 ? high - f_high * (high - low) / (f_high - f_low) : 0.5 * (low + high);
       if (!(x > low && x < high)) x = 0.5 * (low + high);
       const double value = f(x, relax);
@@ -460,21 +460,22 @@ double sgd_critical_step(double batch, double dimension, double order) {
   const double second = 2.0 / (batch + dimension + 1.0);
   if (order == 2.0) return second;
   double variance = 0.0;
-  const auto rate = [&](double log_step, double relax) {
-    const SgdLaw law{std::exp(log_step), batch, dimension};
+  // over log(step/second), which is small: no digits are lost in the logarithm
+  const auto rate = [&](double log_ratio, double relax) {
+    const SgdLaw law{second * std::exp(log_ratio), batch, dimension};
     if (order > 1.0 && variance == 0.0) variance = growth(law, 0.0, false, kFine).variance;
     return growth(law, order, is_tilted(law, order, variance), relax).rate;
   };
   // the step falls as the order rises
-  const double start = std::log(second), away = order < 2.0 ? 0.25 : -0.25;
-  double near = start, far = start + away;
+  const double away = order < 2.0 ? 0.25 : -0.25;
+  double near = 0.0, far = away;
   while ((rate(far, kCoarse) < 0.0) == (away > 0.0)) {
     near = far;
-    far += 2.0 * (far - start);
+    far *= 3.0;
     if (std::abs(far) > kFarthestLogStep)
       throw ConvergenceError("the search for the critical step size did not end; change the order");
   }
-  return std::exp(increasing_root(rate, std::min(near, far), std::max(near, far)));
+  return second * std::exp(increasing_root(rate, std::min(near, far), std::max(near, far)));
 }
 
 }  // namespace fracmoment

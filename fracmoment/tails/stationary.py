@@ -351,9 +351,9 @@ class _StationaryLaw:
         """
         f, n = self.factor, self.log_y.size
         kernel = self._kernel()
-        weight = (
-            np.exp(-f.kappa * np.logaddexp(0.0, self.log_y)) * self.step
-        )  # from g to masses of f
+        # From g to masses of f; the last weight is that of the whole tail, where g is constant.
+        weight = np.exp(-f.kappa * np.logaddexp(0.0, self.log_y)) * self.step
+        weight[-1] /= -math.expm1(-f.kappa * self.step)
         pinned = int(np.clip(np.searchsorted(self.log_y, 0.5 * f.high), 0, n - 1))
         keep = np.flatnonzero(np.arange(n) != pinned)
         matrix = (sparse.identity(n, format="csc") - kernel)[keep][:, keep]
@@ -368,14 +368,7 @@ class _StationaryLaw:
             odds = f.dead / (1.0 - f.dead)
             atom = odds * (weight @ g) / (1.0 - odds * (weight @ driven))
             g = g + atom * driven
-        tail = (
-            g[-1]
-            * math.exp(-f.kappa * self.log_y[-1])
-            * self.step
-            / -math.expm1(-f.kappa * self.step)
-        )
-        mass = float(weight[:-1] @ g[:-1]) + tail
-        normalized: FloatArray = g * ((1.0 - f.dead) / mass)
+        normalized: FloatArray = g * ((1.0 - f.dead) / float(weight @ g))
         return normalized
 
     def increment(self) -> float:

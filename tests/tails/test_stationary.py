@@ -127,3 +127,11 @@ def test_too_wide_a_law_is_refused():
     gain = fm.Gain("linear", 10**7)
     with pytest.raises(fm.ConvergenceError, match="nodes"):
         fm.power_tail(gain, gain.scale(1.0), 1.0)
+
+
+@pytest.mark.parametrize(
+    ("gain", "order"), [(fm.Gain("relu", 3), 0.2), (fm.Gain("linear", 3), 0.05)]
+)
+def test_low_indices_keep_their_digits(gain, order):
+    """A tail that holds much of the mass: Goldie's formula and the limit of the law still agree."""
+    assert fm.power_tail(gain, gain.scale(order), 1.0).relative_error < 1e-10
