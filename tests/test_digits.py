@@ -532,6 +532,23 @@ def test_great_imaginary_parts_of_randomized_slopes(lower, upper, imaginary):
     assert_digits(value, oscillating_moment(6, lower, upper, -3, imaginary), 30)
 
 
+@pytest.mark.parametrize(("width", "keep_prob"), [(2, 1), (9, "2/3"), (1000, 1), (10**6, "1/2")])
+@pytest.mark.parametrize(
+    ("lower", "upper"), [(0, 0), ("1/5", "1/5"), ("1/8", "1/3"), ("1/2", 3), ("-1/4", "1/3")]
+)
+def test_great_orders_next_to_even_integers(width, lower, upper, keep_prob):
+    """Along a contour within 10^-30 of an order whose moment is a finite sum."""
+    mp.dps = 60
+    exact = evaluate("moment", width, lower, upper, 60, 40, keep_prob=keep_prob)
+    order = 60 + Fraction(1, 10**30)
+    value = evaluate("moment", width, lower, upper, order, 40, keep_prob=keep_prob)
+    growth = evaluate("moment", width, lower, upper, 62, 40, keep_prob=keep_prob) / exact
+    assert value > exact * (1 - mp.mpf(10) ** -39)
+    assert_digits(value, exact, 26)
+    # log-convexity bounds the growth: E R^(60+e)/E R^60 <= (E R^62/E R^60)^(e/2)
+    assert value <= exact * (growth ** (mp.mpf(10) ** -30 / 2) + mp.mpf(10) ** -39)
+
+
 def test_great_orders_of_the_ratio_law():
     """Far below -width, and far above 0."""
     mp.dps = 60

@@ -48,12 +48,14 @@ inline ComplexRational dual_order(const Law& law, const ComplexRational& p) {
 }
 
 // Mellin sums cost the square of the derivatives that an order needs, and lose the bits by which
-// complex moments are smaller than real ones; beyond these numbers the contour, whose ends are
-// longer than the tails of the Mellin sum at many digits, is quicker.
-inline bool takes_contour(const ComplexRational& p, const Run& run, bool slow) {
+// complex moments are smaller than real ones. Beyond these numbers the contour is quicker; it has
+// to search for paths, longest with the three branch points of a uniform slope, and ends that are
+// longer than the tails of the Mellin sum at many digits.
+inline bool takes_contour(const Law& law, const ComplexRational& p, const Run& run, bool slow) {
   if (p.re > Rational(static_cast<long>(16 + run.bits / 50), 1)) return true;
   if (p.im.sign() == 0) return false;
-  return run.lost > 48 + run.bits / 4 || (slow && p.im.abs() > Rational(4, 1));
+  const Bits most = (law.kind == SlopeKind::kUniform ? 600 : 400) + run.bits;
+  return run.lost > most || (slow && p.im.abs() > Rational(4, 1));
 }
 
 // Whether the real path, for an order that found no contour, is a matter of seconds.
@@ -70,7 +72,7 @@ inline Complex dual_moment(const Law& law, const ComplexRational& p, const Run& 
   const Bits bits = run.bits + 40 + magnitude_bits_log2(dual.im.log2_abs());
   const Complex power = pow(Real(bits, 2), Complex(bits, {-dual.re, -dual.im}));
   std::optional<Complex> value;
-  if (takes_contour(dual, run, false)) {
+  if (takes_contour(law, dual, run, false)) {
     value = contour_moment(law, true, dual, run.bits, run.variant, run.paths);
     if (!value) check_real_path(dual, false);
   }
@@ -100,7 +102,7 @@ inline Complex square_moment(const Law& law, const ComplexRational& p, const Run
   RemoteTail remote;
   if (law.vanishing()) remote = remote_tail_moment(law, p, run.bits);
   if (remote.value) return *std::move(remote.value);
-  if (remote.everything || takes_contour(p, run, slow)) {
+  if (remote.everything || takes_contour(law, p, run, slow)) {
     if (auto value = contour_moment(law, false, p, run.bits, run.variant, run.paths))
       return *std::move(value);
     check_real_path(p, slow);
