@@ -220,8 +220,8 @@ class _Subtracted(_Contour):
 
     @property
     def pole(self) -> int:
-        """The integer n."""
-        return round(-float(self.p.mid()))
+        """The integer n >= 1: the integral of ``V(z)/z`` is not 0."""
+        return max(1, round(-float(self.p.mid())))
 
     @property
     def growth(self) -> arb:
