@@ -117,7 +117,8 @@ class NormLaw(ABC):
             np.log(np.where(inner, below, 0.5)), np.log(np.where(inner, above, 0.5))
         )
         top = np.where(below > 0.0, math.inf, 0.0)
-        return _plain(np.where(inner, np.exp(0.5 * logs), top))
+        with np.errstate(over="ignore"):  # quantiles beyond the range of doubles are infinite
+            return _plain(np.where(inner, np.exp(0.5 * logs), top))
 
     def moment(self, order: float, *, given_alive: bool = False) -> float:
         """Return E |x|^order, of the mixture that stands for the law.

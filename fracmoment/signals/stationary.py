@@ -193,9 +193,7 @@ def _fixed_point(layer: Layer, kappa: float, refine: float = 1.0) -> tuple[Mixtu
     for _ in range(8):
         indices = np.arange(math.ceil(low / step) + 1, math.ceil(high / step) + 1)
         if len(indices) > _MOST_NODES:
-            message = (
-                f"the tail index {2 * kappa:g} is too small: the law is too wide for a lattice"
-            )
+            message = f"the tail index {2 * kappa:g} is too small at this width: too many points"
             raise ConvergenceError(message)
         weights, residual = _solved(layer, indices, step)
         beyond = weights[-1] / (kappa * step)

@@ -32,7 +32,8 @@ _TRIM = 1e-30, 1e-36  # probabilities beyond the ends of a lattice
 _HIGHEST_FREQUENCY = 1e-9  # size of a characteristic function at the lattice's highest frequency
 _CELL_DEGREE = 11
 _MOST_ENTRIES = 2**16  # of a block of a matrix held at a time
-_MOST_WORK = 2**31  # entries of a kernel matrix
+_MOST_WORK = 2**28  # entries of a kernel matrix
+_MOST_NODES = 2**15  # of a mixture
 
 
 @lru_cache(maxsize=256)
@@ -104,10 +105,11 @@ class Kernel:
         position = nodes / step
         ahead = np.ceil(position).astype(np.int64)
         count = cells.logs.shape[1]
-        if count * len(nodes) > _MOST_WORK:
+        rows = int(ahead.max() - ahead.min()) + count
+        if count * len(nodes) > _MOST_WORK or rows > _MOST_NODES:
             message = (
-                f"a layer of {gain!r} needs {count} times {len(nodes)} values: its neighbours' "
-                "widths differ too much, or the tail is too heavy"
+                f"the law of a layer of {gain!r} needs {rows} points: its neighbours' widths "
+                "differ too much, or the law spreads too far"
             )
             raise ConvergenceError(message)
         first = int(ahead.min())

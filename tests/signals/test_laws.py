@@ -280,7 +280,26 @@ def test_bad_input(call, error, match):
         call(fm.Gain("relu", 3))
 
 
+def test_extreme_scales():
+    gain = fm.Gain("linear", 10)
+    up, down = fm.Signals(gain, 1e80, 4), fm.Signals(gain, 1e-120, 4)
+    assert up.ppf([0.1, 0.9]).tolist() == [math.inf, math.inf]
+    assert down.ppf([0.1, 0.9]).tolist() == [0.0, 0.0]
+    assert up.sf(1e300) == pytest.approx(1.0, rel=1e-15)
+    assert down.cdf(1e-300) == pytest.approx(1.0, rel=1e-15)
+    mixed = fm.Signals(gain, 1e150, 2, bias=1e-150)  # the biases vanish
+    plain = fm.Signals(gain, 1.0, 2)
+    assert mixed.cdf(1e301) == pytest.approx(plain.cdf(10.0), rel=1e-12)
+    born = fm.Signals(gain, 0.1, 3, bias=0.3, input_norm=0.0)  # lives by its biases
+    assert born.error_estimate() < 1e-12
+    assert born.moment(2) == pytest.approx(fm.NormLaw.moment(born, 2.0), rel=1e-12)
+    with pytest.raises(OverflowError, match="range of doubles"):
+        up.moment(2)
+
+
 def test_a_law_too_wide_for_a_lattice_is_refused():
+    with pytest.raises(fm.ConvergenceError, match="differ too much"):
+        fm.Signals([fm.Gain("relu", 1), fm.Gain("relu", 1), fm.Gain("linear", 10**6)], 1.0)
     gain = fm.Gain("linear", 10**6)
     with pytest.raises(fm.ConvergenceError, match="too small"):
         fm.StationarySignals(gain, gain.scale(0.01), 1.0)
