@@ -307,6 +307,7 @@ EXTREMES: list[tuple[str, Any, Any]] = [
     ("slope 1e100", fm.Gain(fm.LeakyReLU("1e100"), 5), "1.5"),
     ("width 10^6", fm.Gain(fm.LeakyReLU("0.2"), 10**6), "0.5"),
     ("width 10^6, uniform", fm.Gain("rrelu", 10**6), "0.5"),
+    ("slopes close together", fm.Gain(fm.RandomizedLeakyReLU(0.25, 0.25 + 1e-12), 10**6), "-0.9"),
     ("few live units", fm.Gain("leaky_relu", 10**5, keep_prob=1e-6), "0.5"),
     ("order 500", fm.Gain("rrelu", 3), 500),
 ]

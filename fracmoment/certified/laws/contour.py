@@ -323,7 +323,7 @@ def _integrals(contour: _Contour, count: int) -> list[arb]:
         return [arb.nan()] * count
     scale = contour.several(acb(contour.centre)).real * contour.size
     goal = scale * arb(2) ** (-ctx.prec)
-    with working_precision(_BOUND_BITS):
+    with working_precision(_bound_bits(contour.law)):
         bounds = _bounds(contour, count, goal)
         if not all(bound.is_finite() for bound in [*bounds.strip, *bounds.beyond, goal]):
             return [arb.nan()] * count
@@ -346,6 +346,15 @@ def _integrals(contour: _Contour, count: int) -> list[arb]:
         total.imag * step + arb(0, (2 * strip / decay + beyond).upper())
         for total, strip, beyond in zip(totals, bounds.strip, bounds.beyond, strict=True)
     ]
+
+
+def _bound_bits(law: Law) -> int:
+    """Return the precision of bounds: means over short intervals of slopes lose digits."""
+    if not law.uniform:
+        return _BOUND_BITS
+    length = (law.upper - law.lower) / law.upper
+    lost: int = length.denominator.bit_length() - length.numerator.bit_length()
+    return _BOUND_BITS + max(0, lost)
 
 
 def _bounds(contour: _Contour, count: int, goal: arb) -> _Bounds:
