@@ -256,6 +256,7 @@ def test_more_digits_narrow_the_same_value(activation: str) -> None:
     ("law", "orders"),
     [
         (Law.make(16, Fraction(1, 8), Fraction(1, 3)), ("-1.1", "-2", "-3")),
+        (Law.make(300, Fraction(0), Fraction(10)), ("-1", "-3")),
         (Law.make(16, Fraction(-1, 4), Fraction(1, 3)), ("-1.5", "-2.0000001", "-5.9")),
         (Law.make(200, Fraction(9), Fraction(9)), ("-1", "-1.001", "-3", "-7", "-8")),
         (Law.make(10**6, Fraction(1, 100), Fraction(1, 100)), ("-1", "-1.5", "-12")),

@@ -52,13 +52,11 @@ def contour_moment(law: Law, p: arb_series) -> arb_series:
     Without an atom also for an exact p between -d/2 and -1/2, as a series of length 1.
     """
     d = law.width
+    if d > 1 and not p[0] > -0.5 and not law.has_atom:
+        return arb_series([_subtracted(law, p[0])], prec=1)
     one_unit = ball(law.dead) ** (d - 1) * d if d > 1 else arb(1)
     total = _single(law, p) * one_unit
-    if d == 1:
-        return total
-    if not p[0] > -0.5 and not law.has_atom:
-        return arb_series([_subtracted(law, p[0])], prec=1)
-    return total + _several(law, p)
+    return total if d == 1 else total + _several(law, p)
 
 
 def _single(law: Law, p: arb_series) -> arb_series:
