@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from fracmoment._core import ConvergenceError, __version__
 from fracmoment.activations import Activation, LeakyReLU, Linear, RandomizedLeakyReLU, ReLU
+from fracmoment.depth import DepthLaw, OutputLaw
 from fracmoment.expansions import (
     leaky_relu_scale_squared,
     linear_scale_squared,
@@ -91,6 +92,7 @@ __all__ = [
     "CheckpointError",
     "ConvergenceError",
     "CosineMoments",
+    "DepthLaw",
     "DepthLimit",
     "FiniteOrders",
     "Gain",

@@ -285,6 +285,16 @@ def floats(name: str, value: Any) -> float | FloatArray:
     return _finite_floats(name, array)
 
 
+def real_line(name: str, value: Any) -> float | FloatArray:
+    """Return a parameter as `floats` does, infinities allowed: logarithms of norms that are 0."""
+    try:
+        array = np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        return floats(name, value)
+    require(name, array, ~np.isnan(array), "a number")
+    return float(array) if array.ndim == 0 else array
+
+
 def _is_complex(value: Any) -> bool:
     """Return whether a scalar is of a complex type: Python's, NumPy's or mpmath.mpc."""
     return isinstance(value, (complex, np.complexfloating)) or hasattr(value, "_mpc_")

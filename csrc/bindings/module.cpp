@@ -15,6 +15,7 @@ void bind_rare_events(py::module_& module);
 void bind_perpetuity(py::module_& module);
 void bind_products(py::module_& module);
 void bind_tails(py::module_& module);
+void bind_depth(py::module_& module);
 
 namespace {
 
@@ -47,4 +48,5 @@ PYBIND11_MODULE(_core, module) {
   bind_perpetuity(module);
   bind_products(module);
   bind_tails(module);
+  bind_depth(module);
 }

@@ -4,6 +4,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "fracmoment/depth/lattice_kernels.hpp"
 #include "fracmoment/kernels.hpp"
 #include "fracmoment/products/signal_kernels.hpp"
 #include "fracmoment/products/spectrum.hpp"
@@ -22,6 +23,7 @@ extern const RandomKernels kRandomKernels;
 extern const SpectrumKernels kSpectrumKernels;
 extern const SamplerKernels kSamplerKernels;
 extern const SignalKernels kSignalKernels;
+extern const LatticeKernels kLatticeKernels;
 }  // namespace generic
 #if defined(FRACMOMENT_HAS_AVX)
 namespace avx2 {
@@ -30,6 +32,7 @@ extern const RandomKernels kRandomKernels;
 extern const SpectrumKernels kSpectrumKernels;
 extern const SamplerKernels kSamplerKernels;
 extern const SignalKernels kSignalKernels;
+extern const LatticeKernels kLatticeKernels;
 }  // namespace avx2
 namespace avx512 {
 extern const Kernels kKernels;
@@ -37,6 +40,7 @@ extern const RandomKernels kRandomKernels;
 extern const SpectrumKernels kSpectrumKernels;
 extern const SamplerKernels kSamplerKernels;
 extern const SignalKernels kSignalKernels;
+extern const LatticeKernels kLatticeKernels;
 }  // namespace avx512
 #endif
 
@@ -48,17 +52,19 @@ struct InstructionSet {
   const SpectrumKernels* spectrum;
   const SamplerKernels* samplers;
   const SignalKernels* signals;
+  const LatticeKernels* lattices;
 };
 #if defined(FRACMOMENT_HAS_AVX)
-constexpr InstructionSet kAvx2{&avx2::kKernels, &avx2::kRandomKernels, &avx2::kSpectrumKernels,
-                               &avx2::kSamplerKernels, &avx2::kSignalKernels};
-constexpr InstructionSet kAvx512{&avx512::kKernels, &avx512::kRandomKernels,
+constexpr InstructionSet kAvx2{&avx2::kKernels,         &avx2::kRandomKernels,
+                               &avx2::kSpectrumKernels, &avx2::kSamplerKernels,
+                               &avx2::kSignalKernels,   &avx2::kLatticeKernels};
+constexpr InstructionSet kAvx512{&avx512::kKernels,         &avx512::kRandomKernels,
                                  &avx512::kSpectrumKernels, &avx512::kSamplerKernels,
-                                 &avx512::kSignalKernels};
+                                 &avx512::kSignalKernels,   &avx512::kLatticeKernels};
 #endif
-constexpr InstructionSet kGeneric{&generic::kKernels, &generic::kRandomKernels,
+constexpr InstructionSet kGeneric{&generic::kKernels,         &generic::kRandomKernels,
                                   &generic::kSpectrumKernels, &generic::kSamplerKernels,
-                                  &generic::kSignalKernels};
+                                  &generic::kSignalKernels,   &generic::kLatticeKernels};
 
 const InstructionSet* find(const char* name) {
 #if defined(FRACMOMENT_HAS_AVX)
@@ -91,6 +97,9 @@ const SamplerKernels& sampler_kernels() {
   return *active().load(std::memory_order_relaxed)->samplers;
 }
 const SignalKernels& signal_kernels() { return *active().load(std::memory_order_relaxed)->signals; }
+const LatticeKernels& lattice_kernels() {
+  return *active().load(std::memory_order_relaxed)->lattices;
+}
 const char* active_isa() { return kernels().name; }
 void force_isa(const char* name) {
   const InstructionSet* table = find(name);

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "fracmoment/error.hpp"
+#include "fracmoment/gains/chi_mixture.hpp"
 #include "fracmoment/gains/contour.hpp"
 #include "fracmoment/gains/slope_law.hpp"
 
@@ -129,6 +130,12 @@ std::vector<Real> Distribution::density(const std::vector<Real>& scaled) const {
     for (std::size_t i = 0; i < out.size(); ++i) out[i] = Real(slope.density(scaled[i]));
     return out;
   }
+  if (!law_.ratio && ChiMixture::applies(law_.unit)) {
+    const ChiMixture mixture(law_.unit, law_.log_alive);
+    for (std::size_t i = 0; i < out.size(); ++i)
+      if (above_low(scaled[i]) && below_high(scaled[i])) out[i] = mixture.density(scaled[i]);
+    return out;
+  }
   if (!is_beta_mixture()) return contour_density(scaled);
   const BetaMixture mixture(law_.unit, law_.log_alive);
   for (std::size_t i = 0; i < out.size(); ++i)
@@ -231,6 +238,16 @@ void Distribution::centred_tails(const Real& log_mean, const double* x, double* 
     log_p[i] = p[i].hi > 0.0 ? log(p[i]).hi : -kInfinity;
     density[i] *= r[i];
   }
+}
+
+void Distribution::centred_density(const Real& log_mean, const double* x, double* out,
+                                   std::size_t n) const {
+  std::vector<Real> scaled;
+  for (std::size_t i = 0; i < n; ++i)
+    scaled.push_back(exp(log_mean + Real(std::min(std::max(x[i], -600.0), 600.0))) / law_.factor);
+  const std::vector<Real> value = density(scaled);
+  require(value);
+  for (std::size_t i = 0; i < n; ++i) out[i] = std::max(0.0, to_double(value[i] * scaled[i]));
 }
 
 // E |Z|^3 = 3 int_0^inf t^2 (P(Z > t) + P(Z < -t)) dt, Z = log R - E log R, by the trapezoidal rule

@@ -240,6 +240,9 @@ void GainLaw::centred_tails(const double* x, double* log_p, double* density, std
                             bool upper) const {
   impl_->distribution().centred_tails(impl_->log_mean(), x, log_p, density, n, upper);
 }
+void GainLaw::centred_density(const double* x, double* out, std::size_t n) const {
+  impl_->distribution().centred_density(impl_->log_mean(), x, out, n);
+}
 double GainLaw::log_abs_third() const {
   const Cumulants kappa = impl_->cumulants(2);
   return impl_->distribution().log_abs_third(kappa[1], std::sqrt(std::max(kappa[2].hi, 1e-300)));

@@ -18,12 +18,14 @@ import numpy as np
 from scipy import optimize, special
 
 from fracmoment._core import ConvergenceError
+from fracmoment.depth.factors import core_law, gaussian_factors
 from fracmoment.gains import Gain
 from fracmoment.scales import init_scale
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from fracmoment._core import DepthLaw
     from fracmoment._typing import ComplexArray, FloatArray
     from fracmoment.activations import Activation
 
@@ -39,9 +41,6 @@ _LARGEST_ORDER = 1e5
 # Where the characteristic function has fallen to this, the rest of its integral is rounding.
 _NEGLIGIBLE = 1e-14
 _MAX_NODES = 1 << 17
-# Below this standard deviation (widths of half a million) the expansion in cumulants is exact to
-# rounding, and an integral would need a great many nodes.
-_NEARLY_NORMAL_STD = 1e-3
 
 
 @dataclass(frozen=True)
@@ -158,6 +157,10 @@ class LayerLaw:
             value = value * np.exp(logs[0] - logs[1] + constant)
         return value
 
+    def factors(self, count: int) -> Counter[Gain]:
+        """Return gains with Gaussian weights whose powers multiply to `count` such layers."""
+        return gaussian_factors(self._gain, self.fan_in, count)
+
     def to_norm(self, preserve: Convention) -> float:
         """Return the factor between a scale of the norm convention and one of `preserve`."""
         return math.sqrt(self.fan_out / self.fan_in) if preserve == "rms" else 1.0
@@ -202,34 +205,39 @@ class NetworkLaw:
     def quantile(self, probability: float) -> float:
         """Return a quantile given that the signal is alive.
 
-        The distribution function comes from the characteristic function, the product of the
-        layers' moments of imaginary order, by the midpoint rule. That rule replaces the law by an
-        alternating sum of its translates by the period, so its error is the probability beyond
-        half a period, here less than 1e-10. The absolute error of the quantile is of that order
-        for every probability in [0.01, 0.99]. Exceptions are narrow orthogonal layers: the law has
-        atoms where their gain is at its bound, its characteristic function does not decay, and
-        the expansion below is used, whose error can reach a few tenths of a standard deviation
+        As `fracmoment.DepthLaw.ppf`, and exact like it, but for narrow orthogonal layers, where
+        that route ends. There the characteristic function is the product of the layers' moments of
+        imaginary order, inverted by the midpoint rule to 1e-10 for probabilities in [0.01, 0.99];
+        and where it does not decay, because of atoms where the gain is at its bound, the expansion
+        of Cornish and Fisher is used, whose error can reach a few tenths of a standard deviation
         (four ReLU layers of width 8: 0.2 at 5 %).
-
-        Very wide networks, and wide ones for whose activation moments of large imaginary order
-        are out of reach, use the Cornish-Fisher expansion with cumulants up to the fifth; its
-        error falls with the square of 1/width, and for one layer of width 64 is below 2e-3
-        standard deviations at 5 % and 95 %.
         """
-        std = math.sqrt(max(self.log_var, 0.0))
-        if std == 0.0:
+        try:
+            core = self._core
+        except ConvergenceError:
+            return self.log_mean + self._centred_quantile(probability)
+        if core is None:
             return self.log_mean
-        if std < _NEARLY_NORMAL_STD or self._inversion is None:
-            return self.log_mean + std * self._expansion(float(special.ndtri(probability)))
+        return float(core.quantile(np.array([probability]), False)[0])
+
+    def _centred_quantile(self, probability: float) -> float:
+        std = math.sqrt(self.log_var)
+        if self._inversion is None:
+            return std * self._expansion(float(special.ndtri(probability)))
         t, weights = self._inversion
-        low, high = -12.0 * std, 12.0 * std
 
         def excess(y: float) -> float:
             integral = float(np.sum((weights * np.exp(-1j * t * y)).imag))
             return 0.5 - integral - probability
 
-        root = optimize.brentq(excess, low, high, xtol=1e-13 + 1e-12 * std)
-        return self.log_mean + float(root)
+        return float(optimize.brentq(excess, -12.0 * std, 12.0 * std, xtol=1e-13 + 1e-12 * std))
+
+    @cached_property
+    def _core(self) -> DepthLaw | None:
+        counts: Counter[Gain] = Counter()
+        for law, count in self.counts.items():
+            counts.update(law.factors(count))
+        return core_law(counts, {})
 
     def _expansion(self, z: float) -> float:
         """Return the standardized quantile for the quantile z of the normal law.

@@ -31,6 +31,9 @@ class Distribution {
   void centred_tails(const Real& log_mean, const double* x, double* log_p, double* density,
                      std::size_t n, bool upper) const;
 
+  // density of log R - log_mean
+  void centred_density(const Real& log_mean, const double* x, double* out, std::size_t n) const;
+
  private:
   struct Search;  // for one quantile: quantile.cpp
 

@@ -64,6 +64,9 @@ class GainLaw {
   void centred_tails(const double* x, double* log_p, double* density, std::size_t n,
                      bool upper) const;
 
+  // Of log R - E log R given R > 0: its density.
+  void centred_density(const double* x, double* out, std::size_t n) const;
+
   double prob_zero() const;
   double prob_alive() const;
 

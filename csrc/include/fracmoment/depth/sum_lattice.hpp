@@ -1,0 +1,45 @@
+// The density and the distribution function of a sum of independent log gains by repeated
+// convolution of lattice laws: sums of positive terms, hence accurate relative to the result
+// wherever that is a normal double, however the logarithm of the density bends.
+//
+// A contour loses what the best exponential bound exceeds the probability by. Below, laws with dead
+// units or small slopes are far from log-concave, and that is everything; here it is nothing. The
+// cost grows with the square of the range over the spread. See docs/algorithms/depth_law.md.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace fracmoment {
+
+// Masses of a lattice law: mass[i] at (first + i) step.
+struct LatticeMasses {
+  double step = 0.0;
+  std::int64_t first = 0;
+  std::vector<double> mass;
+};
+
+// Cuts off masses below `least` at both ends.
+void trim(LatticeMasses& law, double least);
+LatticeMasses convolution(const LatticeMasses& a, const LatticeMasses& b, double least);
+// The sum with a law on a finer lattice, by interpolation on the coarser one.
+LatticeMasses smeared(const LatticeMasses& broad, const LatticeMasses& narrow, double least);
+LatticeMasses every_second(const LatticeMasses& a);  // of a law that does not need the others
+
+class SumLattice {
+ public:
+  // An interpolant of the law of the masses: their density must be analytic, with a Fourier
+  // transform that is nothing from half the Nyquist frequency on.
+  explicit SumLattice(LatticeMasses law);
+
+  double log_density(double x) const;
+  double log_tail(double x, bool upper) const;
+
+ private:
+  double interpolated(const std::vector<double>& log_value, double x) const;
+
+  LatticeMasses law_;
+  std::vector<double> log_density_, log_tail_[2];
+};
+
+}  // namespace fracmoment

@@ -1,0 +1,565 @@
+"""The exact law of the log-norm at the output of a network of finite depth."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy import stats
+
+from fracmoment import _core, _layers, _validation
+from fracmoment.depth.approximations import (
+    EdgeworthLaw,
+    RateFunction,
+    berry_esseen_bound,
+    lugannani_rice,
+)
+from fracmoment.depth.factors import core_law, gaussian_factors
+from fracmoment.depth.output import OutputLaw
+from fracmoment.limits import _prob_dead
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from scipy.stats._distn_infrastructure import rv_frozen
+
+    from fracmoment._typing import FloatArray, Result
+    from fracmoment.gains import Gain
+
+__all__ = ["DepthLaw"]
+
+
+class DepthLaw:
+    """The law of ``log(|x_k|/|x_0|)`` for a network of ``depth`` layers.
+
+    The sum of independent steps ``log(sigma R)``. All but `prob_dead` and `moment` is given that
+    no layer is dead, so that the logarithm is finite.
+
+    Parameters
+    ----------
+    gain : Gain or sequence of Gain
+        One gain for all layers, or one entry a layer (a gain with array parameters is one too).
+    sigma : float or sequence of float
+        Scale of the weights: one for all layers, or one entry a layer, > 0.
+    depth : int, optional
+        Number of layers, 1 to 1,000,000; not needed with a sequence.
+
+    Notes
+    -----
+    Densities, distribution functions and quantiles come from Fourier inversion of the product of
+    the layers' moments of complex order, along lines through saddle points, and where laws are far
+    from log-concave from positive sums on a lattice. `cdf` and `sf` are within 1e-12, and the
+    smaller of the two within 1e-8 of itself down to 1e-200; measured errors are below 1e-10.
+    Setting up a law costs milliseconds for each distinct layer, a value microseconds, whatever
+    width and depth; the first visit to a far tail costs more, up to a fraction of a second. See
+    docs/algorithms/depth_law.md.
+
+    Orthogonal layers narrow enough for their atoms to matter (a product of the layers' atoms above
+    1e-17 or so) end in a `ConvergenceError`.
+
+    Examples
+    --------
+    A hundred ReLU layers of width 16 with He's scale: half of the outputs are below exp(-8.6) of
+    the input, though the mean square is preserved.
+
+    >>> import fracmoment as fm
+    >>> g = fm.Gain("relu", 16)
+    >>> law = fm.DepthLaw(g, g.scale(2), 100)
+    >>> round(law.mean(), 4), round(law.ppf(0.5), 4)
+    (-8.8199, -8.7642)
+    >>> round(law.sf(0.0), 6), round(law.moment(2), 10)
+    (0.002275, 1.0)
+    """
+
+    def __init__(self, gain: Gain | Sequence[Gain], sigma: Any, depth: int | None = None) -> None:
+        self._layers = _layers.of(gain, sigma, depth)
+        self._counts: Counter[Gain] = Counter()
+        self._scales: Counter[float] = Counter()
+        repeats = self._layers.depth if self._layers.alike else 1
+        for one, scale in self._layers.pairs():
+            self._counts[one] += repeats
+            self._scales[scale] += repeats
+
+    # ------------------------------------------------------------ parameters
+
+    @property
+    def depth(self) -> int:
+        """The number of layers."""
+        return self._layers.depth
+
+    @property
+    def layers(self) -> list[tuple[Gain, float]]:
+        """Gain and scale of every layer."""
+        pairs = list(self._layers.pairs())
+        return pairs * self.depth if self._layers.alike else pairs
+
+    def __repr__(self) -> str:
+        """Return an expression that makes an equal law."""
+        gains, sigmas = self._layers.gains, self._layers.sigmas
+        gain = repr(gains[0]) if len(gains) == 1 else repr(gains)
+        sigma = repr(sigmas[0]) if len(sigmas) == 1 else repr(sigmas)
+        return f"DepthLaw({gain}, {sigma}, {self.depth})"
+
+    # ------------------------------------------------------------ moments
+
+    @cached_property
+    def _log_scale(self) -> float:
+        return math.fsum(n * math.log(sigma) for sigma, n in self._scales.items())
+
+    def mean(self) -> float:
+        """Return the mean, given that the network is alive.
+
+        Returns
+        -------
+        float
+            Rounded from a sum in double-double.
+        """
+        if self._core is None:
+            return self._log_scale + math.fsum(n * g.log_mean() for g, n in self._counts.items())
+        return self._core.mean()
+
+    def var(self) -> float:
+        """Return the variance, given that the network is alive."""
+        return self.cumulant(2)
+
+    def std(self) -> float:
+        """Return the standard deviation, given that the network is alive."""
+        return math.sqrt(max(self.var(), 0.0))
+
+    def cumulant(self, n: int) -> float:
+        """Return the cumulant of order ``n``, 1 to 12, given that the network is alive."""
+        if n == 1:
+            return self.mean()
+        return math.fsum(count * float(g.log_cumulant(n)) for g, count in self._counts.items())
+
+    def skewness(self) -> float:
+        """Return the third cumulant over the cube of the standard deviation."""
+        return self.cumulant(3) / self._spread() ** 3
+
+    def kurtosis(self) -> float:
+        """Return the excess kurtosis, the fourth cumulant over the squared variance."""
+        return self.cumulant(4) / self._spread() ** 4
+
+    def _spread(self) -> float:
+        if self._core is None:
+            message = "the law is a single point: every layer is an isometry times its scale"
+            raise ValueError(message)
+        return self.std()
+
+    def prob_dead(self) -> float:
+        """Return the probability that some layer is dead, so that the output is 0."""
+        return _prob_dead(self._layers)
+
+    def log_moment(self, order: Any, *, given_alive: bool = False) -> Result:
+        """Return ``log E (|x_k|/|x_0|)^order``.
+
+        Parameters
+        ----------
+        order : array_like of float
+            Real orders in the common domain of the layers' moments.
+        given_alive : bool, optional
+            Whether to condition on a network that is alive. Needed for orders <= 0 where layers
+            can die.
+
+        Returns
+        -------
+        float or ndarray
+
+        Notes
+        -----
+        The error is depth times that of a logarithm of one layer's moment.
+
+        Examples
+        --------
+        >>> import fracmoment as fm
+        >>> g = fm.Gain("relu", 16)
+        >>> round(fm.DepthLaw(g, g.scale(1), 1000).log_moment(2), 4)
+        81.2016
+        """
+        orders = np.asarray(_validation.floats("order", order))
+        total = orders * self._log_scale
+        for g, n in self._counts.items():
+            # a scale is a moment to the power -1/order, which cannot overflow
+            zero = orders == 0.0
+            scale = np.asarray(g.scale(np.where(zero, 1.0, orders), given_alive=given_alive))
+            total = total - n * np.where(zero, 0.0, orders * np.log(scale))
+            if np.any(zero):
+                g.moment(0.0, given_alive=given_alive)  # refuses where it is not meant
+        return _plain(total)
+
+    def moment(self, order: Any, *, given_alive: bool = False) -> Any:
+        """Return ``E (|x_k|/|x_0|)^order``, death included unless `given_alive`.
+
+        Parameters
+        ----------
+        order : array_like of float or complex
+            Orders in the common domain of the layers' moments.
+        given_alive : bool, optional
+            Whether to condition on a network that is alive.
+
+        Returns
+        -------
+        float, complex or ndarray
+        """
+        if np.iscomplexobj(order):
+            orders = np.asarray(order, dtype=np.complex128)
+            value = np.exp(orders * self._log_scale)
+            for g, n in self._counts.items():
+                value = value * np.asarray(g.moment(orders, given_alive=given_alive)) ** n
+            return complex(value) if value.ndim == 0 else value
+        return _plain(np.exp(self.log_moment(order, given_alive=given_alive)))
+
+    def characteristic_function(self, t: Any) -> Any:
+        """Return ``E exp(i t Y)``, given that the network is alive.
+
+        Parameters
+        ----------
+        t : array_like of float
+            Real arguments.
+
+        Returns
+        -------
+        complex or ndarray
+            Absolute error below 1e-14.
+        """
+        points = np.asarray(_validation.floats("t", t))
+        if self._core is None:
+            values = np.exp(1j * points * self.mean())
+        else:
+            values = self._core.characteristic(np.atleast_1d(points)).reshape(points.shape)
+            values = values * np.exp(1j * points * self.mean())
+        return complex(values) if values.ndim == 0 else values
+
+    # ------------------------------------------------------------ distribution
+
+    @cached_property
+    def _core(self) -> _core.DepthLaw | None:
+        """The law in the core; None where it is a single point."""
+        counts: Counter[Gain] = Counter()
+        for gain, n in self._counts.items():
+            counts.update(gaussian_factors(gain, gain.width, n))
+        return core_law(counts, self._scales)
+
+    def pdf(self, y: Any) -> Result:
+        """Return the density at ``y``, given that the network is alive.
+
+        Parameters
+        ----------
+        y : array_like of float
+            Values of ``log(|x_k|/|x_0|)``; infinities are allowed.
+
+        Returns
+        -------
+        float or ndarray
+            Relative error below 1e-8 where it is above 1e-200.
+        """
+        if self._core is None:
+            message = "the law is a single point and has no density"
+            raise ValueError(message)
+        return self._evaluate(y, self._core.pdf)
+
+    def cdf(self, y: Any) -> Result:
+        """Return ``P(Y <= y)``, given that the network is alive.
+
+        Parameters
+        ----------
+        y : array_like of float
+            Values of ``log(|x_k|/|x_0|)``; infinities are allowed.
+
+        Returns
+        -------
+        float or ndarray
+            Absolute error below 1e-12; below the mean relative error below 1e-8 down to 1e-200.
+
+        Examples
+        --------
+        >>> import fracmoment as fm
+        >>> g = fm.Gain("relu", 64)
+        >>> law = fm.DepthLaw(g, g.scale(1), 20)
+        >>> law.cdf([-1.0, 0.0]).round(6)
+        array([2.000e-05, 6.196e-01])
+        """
+        return self._tail(y, upper=False)
+
+    def sf(self, y: Any) -> Result:
+        """Return ``P(Y > y)``, given that the network is alive: accuracy as `cdf`, above the mean.
+
+        Parameters
+        ----------
+        y : array_like of float
+            Values of ``log(|x_k|/|x_0|)``; infinities are allowed.
+        """
+        return self._tail(y, upper=True)
+
+    def logcdf(self, y: Any) -> Result:
+        """Return ``log P(Y <= y)``, given that the network is alive; beyond 1e-300 too."""
+        return self._tail(y, upper=False, log=True)
+
+    def logsf(self, y: Any) -> Result:
+        """Return ``log P(Y > y)``, given that the network is alive; beyond 1e-300 too."""
+        return self._tail(y, upper=True, log=True)
+
+    def _tail(self, y: Any, *, upper: bool, log: bool = False) -> Result:
+        core = self._core
+        if core is None:
+            points = _points(y)
+            inside = (points < self.mean()) if upper else (points >= self.mean())
+            values = inside.astype(np.float64)
+            with np.errstate(divide="ignore"):
+                return _plain(np.log(values) if log else values)
+        return self._evaluate(y, lambda x: (core.log_tail if log else core.tail)(x, upper))
+
+    def _evaluate(self, y: Any, function: Callable[[FloatArray], FloatArray]) -> Result:
+        points = _points(y)
+        return _plain(function(np.atleast_1d(points)).reshape(points.shape))
+
+    def ppf(self, q: Any) -> Result:
+        """Return the quantile, given that the network is alive.
+
+        Parameters
+        ----------
+        q : array_like of float
+            Probabilities in [0, 1]; 0 and 1 give infinities.
+
+        Returns
+        -------
+        float or ndarray
+
+        Examples
+        --------
+        >>> import fracmoment as fm
+        >>> g = fm.Gain("linear", 64)
+        >>> law = fm.DepthLaw(g, g.scale(2), 20)
+        >>> abs(law.cdf(law.ppf(1e-100)) / 1e-100 - 1) < 1e-10
+        True
+        """
+        return self._quantile(q, upper=False)
+
+    def isf(self, q: Any) -> Result:
+        """Return the quantile of the survival function: ``ppf(1 - q)``, for small ``q`` too."""
+        return self._quantile(q, upper=True)
+
+    def _quantile(self, q: Any, *, upper: bool) -> Result:
+        levels = np.asarray(_validation.probability("q", q))
+        core = self._core
+        if core is None:
+            return _plain(np.full(levels.shape, self.mean()))
+        return _plain(core.quantile(np.atleast_1d(levels), upper).reshape(levels.shape))
+
+    def median(self) -> float:
+        """Return the median, given that the network is alive."""
+        return float(self.ppf(0.5))
+
+    def rvs(self, size: Any = None, rng: Any = None) -> Any:
+        """Return samples by inversion, -inf where the network is dead.
+
+        Parameters
+        ----------
+        size : int or tuple of int, optional
+            Shape of the result; a single number without it.
+        rng : optional
+            What `numpy.random.default_rng` takes.
+
+        Returns
+        -------
+        float or ndarray
+
+        Notes
+        -----
+        A few microseconds a sample. For large samples of shallow networks
+        `fracmoment.simulate_log_norms` is faster.
+        """
+        shape = () if size is None else _validation.sample_shape(size)
+        uniform = _validation.generator(rng).random(shape)
+        dead = self.prob_dead()
+        alive = np.asarray(uniform) >= dead
+        # the rest of the uniform number, which is uniform again
+        level = np.clip((np.asarray(uniform) - dead) / max(1.0 - dead, 1e-300), 0.0, 1.0)
+        values = np.full(np.shape(uniform), -np.inf)
+        if np.any(alive):
+            values[alive] = self.ppf(np.clip(level[alive], 2.0**-54, 1.0 - 2.0**-53))
+        return float(values) if size is None else values
+
+    # ------------------------------------------------------------ approximations
+
+    def clt(self) -> rv_frozen:
+        """Return the normal law with the same mean and variance.
+
+        Returns
+        -------
+        scipy.stats frozen distribution
+            What the central limit theorem says; `berry_esseen` bounds its error.
+
+        Examples
+        --------
+        >>> import fracmoment as fm
+        >>> g = fm.Gain("relu", 64)
+        >>> law = fm.DepthLaw(g, g.scale(2), 50)
+        >>> bool(abs(law.clt().cdf(-1.0) - law.cdf(-1.0)) < law.berry_esseen())
+        True
+        """
+        return stats.norm(self.mean(), self._spread())
+
+    def edgeworth(self, terms: int = 2) -> EdgeworthLaw:
+        """Return the Edgeworth expansion around the normal law.
+
+        Parameters
+        ----------
+        terms : int, optional
+            1 for the correction by the skewness, 2 for those of order 1/depth too.
+        """
+        count = _validation.integer("terms", terms, 1, 2)
+        self._spread()
+        return EdgeworthLaw(self.mean(), self.std(), self.skewness(), self.kurtosis(), count)
+
+    def berry_esseen(self) -> float:
+        """Return a bound of ``sup_y |P(Y <= y) - Phi((y - mean)/std)|``.
+
+        Returns
+        -------
+        float
+            The constant 0.4748 [1]_ for layers alike, 0.5600 [2]_ otherwise, times the sum of the
+            third absolute central moments over the cube of the standard deviation; at most 1.
+
+        References
+        ----------
+        .. [1] I. Shevtsova, On the absolute constants in the Berry-Esseen type inequalities for
+           identically distributed summands, arXiv:1111.6554 (2011).
+        .. [2] I. Shevtsova, An improvement of convergence rate estimates in the Lyapunov theorem,
+           Doklady Mathematics 82 (2010).
+        """
+        third = math.fsum(n * float(g.log_abs_third()) for g, n in self._counts.items())
+        return berry_esseen_bound(third, self._spread(), alike=len(self._counts) == 1)
+
+    def saddlepoint(self, y: Any) -> Result:
+        """Return the saddle point approximation of ``P(Y > y)`` by Lugannani and Rice.
+
+        Parameters
+        ----------
+        y : array_like of float
+            Finite values of ``log(|x_k|/|x_0|)``.
+
+        Returns
+        -------
+        float or ndarray
+            NaN where no saddle point was found. The relative error is of order 1/depth.
+        """
+        self._spread()
+        return _plain(lugannani_rice(self._cumulant_function, np.asarray(_points(y))))
+
+    def _cumulant_function(self, s: float) -> tuple[float, float, float]:
+        """Return ``log E exp(s Y)``, given that the network is alive, and two derivatives."""
+        assert self._core is not None
+        value, slope, curvature = self._core.cumulant_function(np.array([s]))
+        mean = self.mean()
+        return float(value[0]) + s * mean, float(slope[0]) + mean, float(curvature[0])
+
+    def rate(self, c: Any) -> Result:
+        """Return the rate function of large deviations, ``I(c) = sup_s (s c - Lambda(s))``.
+
+        Parameters
+        ----------
+        c : array_like of float
+            Finite values of the log-norm per layer.
+
+        Returns
+        -------
+        float or ndarray
+            ``P(Y >= k c) <= exp(-k I(c))`` above the drift, and ``P(Y <= k c) <= exp(-k I(c))``
+            below, for the depth k: the probabilities fall at this rate in networks that repeat
+            these layers. Lambda is the logarithm of the moment of ``|x_k|/|x_0|`` per layer given
+            that the network is alive. Relative error below 1e-9.
+
+        Examples
+        --------
+        >>> import fracmoment as fm
+        >>> g = fm.Gain("relu", 64)
+        >>> law = fm.DepthLaw(g, g.scale(2), 50)
+        >>> law.sf(50 * 0.1) < math.exp(-50 * law.rate(0.1))
+        True
+        """
+        return self._rate_function.rate(_points(c))
+
+    def rate_inverse(self, value: Any, *, upper: bool = True) -> Result:
+        """Return the c above (or below) the drift with ``rate(c) = value``.
+
+        Parameters
+        ----------
+        value : array_like of float
+            Rates, >= 0.
+        upper : bool, optional
+            Whether c is above the drift.
+        """
+        values = _validation.floats("value", value)
+        _validation.require("value", value, np.asarray(values) >= 0, ">= 0")
+        return self._rate_function.inverse(np.asarray(values), upper=upper)
+
+    @cached_property
+    def _rate_function(self) -> RateFunction:
+        self._spread()
+        return RateFunction(self._cumulant_function, self.depth, self.var(), self._edge())
+
+    def _edge(self) -> float:
+        return max(float(g._laws.order_edge(given_alive=True)) for g in self._counts)
+
+    # ------------------------------------------------------------ what follows
+
+    def small_output_probability(self, ratio: Any) -> Result:
+        """Return ``P(|x_k| <= ratio |x_0|)``, death included.
+
+        Parameters
+        ----------
+        ratio : array_like of float
+            Ratios of norms, >= 0.
+
+        Notes
+        -----
+        Under weights shared up to their scales, a network with scales sigma' has
+        ``(sigma'/sigma)^k`` times the norm: its probability at a ratio is this one's at
+        ``ratio (sigma/sigma')^k``. Larger scales have smaller probabilities at every ratio.
+
+        Examples
+        --------
+        He's scale leaves more small outputs than the scale that preserves the mean norm:
+
+        >>> import fracmoment as fm
+        >>> g = fm.Gain("relu", 16)
+        >>> he, mean = (fm.DepthLaw(g, g.scale(order), 50) for order in (2, 1))
+        >>> [round(law.small_output_probability(0.01), 4) for law in (he, mean)]
+        [0.4569, 0.165]
+        """
+        values = _validation.floats("ratio", ratio)
+        _validation.require("ratio", ratio, np.asarray(values) >= 0, ">= 0")
+        with np.errstate(divide="ignore"):
+            logs = np.log(values)
+        dead = self.prob_dead()
+        return _plain(dead + (1.0 - dead) * np.asarray(self.cdf(logs)))
+
+    def output(self, sigma: Any, input_norm: Any = 1.0) -> OutputLaw:
+        """Return the law of one pre-activation after the network, ``sigma |x_k| z``.
+
+        Parameters
+        ----------
+        sigma : float
+            Standard deviation of the weights of the output layer, > 0.
+        input_norm : float, optional
+            ``|x_0|``, > 0.
+
+        Returns
+        -------
+        OutputLaw
+            The prior predictive law of one output [N21].
+        """
+        return OutputLaw(self, sigma, input_norm)
+
+
+def _points(y: Any) -> FloatArray:
+    """Return real points, infinities allowed."""
+    return np.asarray(_validation.real_line("y", y))
+
+
+def _plain(values: Any) -> Any:
+    return float(values) if np.ndim(values) == 0 else values
