@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from fracmoment._core import ConvergenceError, __version__
 from fracmoment.activations import Activation, LeakyReLU, Linear, RandomizedLeakyReLU, ReLU
-from fracmoment.depth import DepthLaw, OutputLaw
+from fracmoment.depth import DepthLaw, PriorPredictive
 from fracmoment.expansions import (
     leaky_relu_scale_squared,
     linear_scale_squared,
@@ -109,6 +109,7 @@ __all__ = [
     "OutputLaw",
     "PairKernels",
     "PowerTail",
+    "PriorPredictive",
     "RandomizedLeakyReLU",
     "RareEvent",
     "ReLU",

@@ -1,6 +1,6 @@
 """Laws of whole networks at finite depth."""
 
 from fracmoment.depth.law import DepthLaw
-from fracmoment.depth.output import OutputLaw
+from fracmoment.depth.predictive import PriorPredictive
 
-__all__ = ["DepthLaw", "OutputLaw"]
+__all__ = ["DepthLaw", "PriorPredictive"]

@@ -6,7 +6,6 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import special, stats
 
 from fracmoment import _validation
 from fracmoment._core import ConvergenceError
@@ -57,23 +56,29 @@ class EdgeworthLaw:
         ``Phi(z) - phi(z) (g3 He2(z)/6 + g4 He3(z)/24 + g3^2 He5(z)/72)`` with z the standardized
         point, the first term of the correction alone for one term (Petrov 1975, chapter VI).
         """
+        from scipy import special  # slow to import
+
         z = self._standardized(y)
-        return _plain(special.ndtr(z) - stats.norm.pdf(z) * self._correction(z, 1))
+        return _plain(special.ndtr(z) - _normal_density(z) * self._correction(z, 1))
 
     def sf(self, y: Any) -> Result:
         """Return the expansion of ``P(Y > y)``."""
+        from scipy import special
+
         z = self._standardized(y)
-        return _plain(special.ndtr(-z) + stats.norm.pdf(z) * self._correction(z, 1))
+        return _plain(special.ndtr(-z) + _normal_density(z) * self._correction(z, 1))
 
     def pdf(self, y: Any) -> Result:
         """Return the expansion of the density."""
         z = self._standardized(y)
-        return _plain(stats.norm.pdf(z) * (1.0 + self._correction(z, 0)) / self._std)
+        return _plain(_normal_density(z) * (1.0 + self._correction(z, 0)) / self._std)
 
     def _standardized(self, y: Any) -> FloatArray:
         return (np.asarray(_validation.floats("y", y)) - self._mean) / self._std
 
     def _correction(self, z: FloatArray, integrals: int) -> FloatArray:
+        from scipy import special
+
         def hermite(n: int) -> Any:
             return special.eval_hermitenorm(n - integrals, z)
 
@@ -107,6 +112,8 @@ def saddle(cumulants: CumulantFunction, y: float, start: float, edge: float) -> 
 
 def lugannani_rice(cumulants: CumulantFunction, y: FloatArray) -> FloatArray:
     """Return the saddle point approximation of ``P(Y > y)`` (Lugannani and Rice 1980)."""
+    from scipy import special
+
     _, mean, variance = cumulants(0.0)
 
     def one(point: float) -> float:
@@ -124,8 +131,7 @@ def lugannani_rice(cumulants: CumulantFunction, y: FloatArray) -> FloatArray:
             near: float = 0.5 - (r + skewness / 6.0) / math.sqrt(2.0 * math.pi)
             return near
         u = s * math.sqrt(curvature)
-        density: float = math.exp(-0.5 * r * r) / math.sqrt(2.0 * math.pi)
-        tail: float = special.ndtr(-r) + density * (1.0 / u - 1.0 / r)
+        tail: float = special.ndtr(-r) + _normal_density(r) * (1.0 / u - 1.0 / r)
         return tail
 
     return np.array([one(point) for point in y.ravel().tolist()]).reshape(y.shape)
@@ -191,6 +197,10 @@ class RateFunction:
             size = proposed
         message = f"no point with the rate {target / self._depth!r} was found"
         raise ConvergenceError(message)
+
+
+def _normal_density(z: Any) -> Any:
+    return np.exp(-0.5 * z * z) / math.sqrt(2.0 * math.pi)
 
 
 def _plain(values: Any) -> Any:

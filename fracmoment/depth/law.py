@@ -8,7 +8,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import stats
 
 from fracmoment import _core, _layers, _validation
 from fracmoment.depth.approximations import (
@@ -18,7 +17,7 @@ from fracmoment.depth.approximations import (
     lugannani_rice,
 )
 from fracmoment.depth.factors import core_law, gaussian_factors
-from fracmoment.depth.output import OutputLaw
+from fracmoment.depth.predictive import PriorPredictive
 from fracmoment.limits import _prob_dead
 
 if TYPE_CHECKING:
@@ -280,7 +279,7 @@ class DepthLaw:
         >>> g = fm.Gain("relu", 64)
         >>> law = fm.DepthLaw(g, g.scale(1), 20)
         >>> law.cdf([-1.0, 0.0]).round(6)
-        array([2.000e-05, 6.196e-01])
+        array([0.109449, 0.619581])
         """
         return self._tail(y, upper=False)
 
@@ -401,6 +400,8 @@ class DepthLaw:
         >>> bool(abs(law.clt().cdf(-1.0) - law.cdf(-1.0)) < law.berry_esseen())
         True
         """
+        from scipy import stats  # slow to import
+
         return stats.norm(self.mean(), self._spread())
 
     def edgeworth(self, terms: int = 2) -> EdgeworthLaw:
@@ -538,7 +539,7 @@ class DepthLaw:
         dead = self.prob_dead()
         return _plain(dead + (1.0 - dead) * np.asarray(self.cdf(logs)))
 
-    def output(self, sigma: Any, input_norm: Any = 1.0) -> OutputLaw:
+    def output(self, sigma: Any, input_norm: Any = 1.0) -> PriorPredictive:
         """Return the law of one pre-activation after the network, ``sigma |x_k| z``.
 
         Parameters
@@ -550,10 +551,10 @@ class DepthLaw:
 
         Returns
         -------
-        OutputLaw
+        PriorPredictive
             The prior predictive law of one output [N21].
         """
-        return OutputLaw(self, sigma, input_norm)
+        return PriorPredictive(self, sigma, input_norm)
 
 
 def _points(y: Any) -> FloatArray:

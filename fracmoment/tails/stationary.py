@@ -16,10 +16,7 @@ import math
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import mpmath
 import numpy as np
-from scipy import sparse
-from scipy.sparse.linalg import splu
 
 from fracmoment import _validation
 from fracmoment._core import ConvergenceError
@@ -218,6 +215,8 @@ def _roots_below(gain: Gain, sigma: float, order: float) -> int:
 
 def _tilted_log_mean(gain: Gain, sigma: float, alpha: float) -> float:
     """Return E[A^kappa log A] at E A^kappa = 1: twice d/ds log E (sigma R)^s at alpha."""
+    import mpmath  # slow to import
+
     with mpmath.workdps(_DIGITS):
         low, high = (
             mpmath.log(gain.moment(Fraction(alpha) + sign * _STEP, digits=_DIGITS))
@@ -229,6 +228,8 @@ def _tilted_log_mean(gain: Gain, sigma: float, alpha: float) -> float:
 
 def _even_increment(gain: Gain, sigma: float, kappa: int) -> float:
     """Return E[(Y + 1)^kappa - Y^kappa] for an integer kappa, from E Y^j = m_j E (Y + 1)^j."""
+    import mpmath  # slow to import
+
     with mpmath.workdps(_DIGITS):
         moments = [mpmath.mpf(1)]
         for j in range(1, kappa):
@@ -341,6 +342,8 @@ class _StationaryLaw:
         x = self.log_y[row] - image[column]
         growth = f.kappa * (x + np.logaddexp(0.0, -self.log_y[row]))
         entries = h * np.exp(f.log_pdf(x) + growth)
+        from scipy import sparse  # slow to import
+
         return sparse.csc_matrix((entries, (row, column.clip(0, n - 1))), shape=(n, n))
 
     def _solve(self) -> FloatArray:
@@ -356,6 +359,9 @@ class _StationaryLaw:
         weight[-1] /= -math.expm1(-f.kappa * self.step)
         pinned = int(np.clip(np.searchsorted(self.log_y, 0.5 * f.high), 0, n - 1))
         keep = np.flatnonzero(np.arange(n) != pinned)
+        from scipy import sparse
+        from scipy.sparse.linalg import splu
+
         matrix = (sparse.identity(n, format="csc") - kernel)[keep][:, keep]
         solver = splu(matrix.tocsc(), permc_spec="COLAMD", diag_pivot_thresh=0.0)
         g = np.ones(n)

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from fracmoment._typing import FloatArray, Result
     from fracmoment.depth.law import DepthLaw
 
-__all__ = ["OutputLaw"]
+__all__ = ["PriorPredictive"]
 
 
-class OutputLaw:
+class PriorPredictive:
     """The law of ``h = sigma |x_k| z``, z ~ N(0, 1) independent of the layers before.
 
     That is one entry of ``W x_k`` for W with independent normal entries. It is symmetric, with an
@@ -163,7 +163,7 @@ class OutputLaw:
 
     def __repr__(self) -> str:
         """Return an expression that makes an equal law."""
-        return f"OutputLaw({self._log_norm!r}, {self._scale!r})"
+        return f"PriorPredictive({self._log_norm!r}, {self._scale!r})"
 
 
 def _scalar(name: str, value: Any) -> float:
