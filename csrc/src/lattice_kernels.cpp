@@ -15,7 +15,7 @@ constexpr std::size_t kWidth = std::size_t(kLanes), kUnrolled = 8, kBlock = kWid
 // Every number of the result is summed in the order of i, on every instruction set.
 void convolve(const double* a, std::size_t na, const double* b, std::size_t nb, double* out) {
   std::vector<double> padded(nb + 2 * kBlock, 0.0);
-  std::copy(b, b + nb, padded.begin() + std::ptrdiff_t(kBlock));
+  for (std::size_t j = 0; j < nb; ++j) padded[kBlock + j] = b[j];
   const std::size_t n = na + nb - 1;
   for (std::size_t k = 0; k < n; k += kBlock) {
     Vec sum[kUnrolled] = {};
