@@ -14,8 +14,9 @@ constexpr std::size_t kWidth = std::size_t(kLanes), kUnrolled = 8, kBlock = kWid
 
 // Every number of the result is summed in the order of i, on every instruction set.
 void convolve(const double* a, std::size_t na, const double* b, std::size_t nb, double* out) {
-  std::vector<double> padded(nb + 2 * kBlock, 0.0);
-  for (std::size_t j = 0; j < nb; ++j) padded[kBlock + j] = b[j];
+  std::vector<double> padded(kBlock, 0.0);
+  padded.insert(padded.end(), b, b + nb);
+  padded.insert(padded.end(), kBlock, 0.0);
   const std::size_t n = na + nb - 1;
   for (std::size_t k = 0; k < n; k += kBlock) {
     Vec sum[kUnrolled] = {};
