@@ -86,6 +86,7 @@ from fracmoment.tails import (
 
 if TYPE_CHECKING:
     from fracmoment import certified
+    from fracmoment.network import Network
 
 __all__ = [
     "Activation",
@@ -104,6 +105,7 @@ __all__ = [
     "Linear",
     "LogNormSummary",
     "MeanField",
+    "Network",
     "NormLaw",
     "NormMoments",
     "OutputLaw",
@@ -173,8 +175,10 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import `certified` on its first use: without it python-flint is not needed."""
+    """Import on first use what needs slow libraries: python-flint, or much of SciPy."""
     if name == "certified":
         return importlib.import_module("fracmoment.certified")
+    if name == "Network":
+        return importlib.import_module("fracmoment.network").Network
     message = f"module {__name__!r} has no attribute {name!r}"
     raise AttributeError(message)

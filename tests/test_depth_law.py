@@ -295,6 +295,26 @@ def test_no_layer_of_dropout_and_linear_orthogonal_layers():
     np.testing.assert_allclose(mixed.cdf(y), alone.cdf(y), rtol=1e-12)
 
 
+def test_one_orthogonal_layer_is_its_gain():
+    gain = fm.Gain("leaky_relu", 6, weights="orthogonal")
+    law = fm.DepthLaw([fm.Gain("linear", 6, weights="orthogonal"), gain], [0.5, 2.0])
+    r = np.array([0.1, 0.5, 0.8])
+    np.testing.assert_allclose(law.cdf(np.log(r)), gain.cdf(r), rtol=1e-12)
+    np.testing.assert_allclose(law.sf(np.log(r)), gain.sf(r), rtol=1e-12)
+    np.testing.assert_allclose(law.pdf(np.log(r)), gain.pdf(r) * r, rtol=1e-12)
+    np.testing.assert_allclose(np.exp(law.ppf([0.1, 0.7])), gain.ppf([0.1, 0.7]), rtol=1e-12)
+    np.testing.assert_array_equal(law.cdf([-np.inf, np.inf]), [0.0, 1.0])
+    assert law.mean() == pytest.approx(gain.log_mean(), rel=1e-13)
+    assert law.characteristic_function(0.7) == pytest.approx(gain.moment(0.7j), abs=1e-13)
+    assert law.rate(law.mean() / 2 + 0.05) > 0
+
+
+def test_several_narrow_orthogonal_layers_are_refused():
+    gain = fm.Gain("relu", 4, weights="orthogonal")
+    with pytest.raises(fm.ConvergenceError, match="orthogonal"):
+        fm.DepthLaw(gain, 1.0, 3).cdf(-1.0)
+
+
 def test_small_outputs_of_two_schemes():
     gain, depth = fm.Gain("relu", 8), 12
     first, second = (fm.DepthLaw(gain, gain.scale(order), depth) for order in (2, 1))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 import textwrap
+from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -31,13 +32,13 @@ from fracmoment.cli.common import (
     read_keep_prob,
     read_last,
 )
+from fracmoment.network import Network
 from fracmoment.networks.plan import (
     NetworkPlan,
     Outcome,
     PlannedLayer,
     advice,
     parse_widths,
-    plan_network,
 )
 
 if TYPE_CHECKING:
@@ -93,9 +94,10 @@ def run(arguments: argparse.Namespace) -> int:
         "keep_prob": keep_prob,
         "weights": arguments.weights,
     }
-    plan = plan_network(widths, activation, order, last=last, **options)
+    network = Network(widths, activation, order, last=last, **options)
+    plan = network.plan()
     # The other reading of the same request, so that nobody has to guess which one is shown.
-    other = plan_network(widths, activation, order, last=None, **options) if last else None
+    other = replace(network, last=None).plan() if last else None
     if other is not None and other.layers == plan.layers:
         other = None
     if arguments.json:

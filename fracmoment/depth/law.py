@@ -18,6 +18,7 @@ from fracmoment.depth.approximations import (
 )
 from fracmoment.depth.factors import core_law, gaussian_factors
 from fracmoment.depth.predictive import PriorPredictive
+from fracmoment.depth.single import SingleGain
 from fracmoment.limits import _prob_dead
 
 if TYPE_CHECKING:
@@ -56,8 +57,8 @@ class DepthLaw:
     width and depth; the first visit to a far tail costs more, up to a fraction of a second. See
     docs/algorithms/depth_law.md.
 
-    Orthogonal layers narrow enough for their atoms to matter (a product of the layers' atoms above
-    1e-17 or so) end in a `ConvergenceError`.
+    Several orthogonal layers narrow enough for their atoms to matter (a product of the layers'
+    atoms above 1e-17 or so) end in a `ConvergenceError`. A single one has its gain's law.
 
     Examples
     --------
@@ -235,8 +236,13 @@ class DepthLaw:
     # ------------------------------------------------------------ distribution
 
     @cached_property
-    def _core(self) -> _core.DepthLaw | None:
+    def _core(self) -> _core.DepthLaw | SingleGain | None:
         """The law in the core; None where it is a single point."""
+        varying = [g for g in self._counts if not _is_isometry(g)]
+        if len(varying) == 1 and varying[0].weights == "orthogonal":
+            (gain,) = varying
+            if self._counts[gain] == 1:
+                return SingleGain(gain, self._log_scale)
         counts: Counter[Gain] = Counter()
         for gain, n in self._counts.items():
             counts.update(gaussian_factors(gain, gain.width, n))
@@ -555,6 +561,11 @@ class DepthLaw:
             The prior predictive law of one output [N21].
         """
         return PriorPredictive(self, sigma, input_norm)
+
+
+def _is_isometry(gain: Gain) -> bool:
+    """Return whether R = 1: orthogonal weights, and neither activation nor dropout."""
+    return gain.weights == "orthogonal" and gain.log_var() == 0.0
 
 
 def _points(y: Any) -> FloatArray:
