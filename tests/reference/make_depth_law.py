@@ -18,6 +18,7 @@ import sys
 from flint import acb, arb, ctx
 
 DIGITS = 40
+MOST_DIGITS = 250  # of working precision: values that cancel more are left out
 Z = (-30, -15, -8, -4, -1.5, 0, 0.7, 2, 5, 9, 16, 25)
 
 # (activation, slope, keep, width) and number of layers, sigma; several rows are one network
@@ -195,9 +196,9 @@ def main() -> None:
                 if lost + 50 < digits:
                     break
                 digits = min(int(lost) + 60, digits + 120)
-                if digits > 700:
+                if digits > MOST_DIGITS:
                     break
-            if digits > 700:
+            if digits > MOST_DIGITS:
                 continue
             writer.writerow([name, repr(y), int(upper), digits_of(tail), digits_of(density)])
             sys.stdout.flush()
