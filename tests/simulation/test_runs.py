@@ -240,8 +240,9 @@ def test_checkpoint_needs_a_folder(tmp_path):
 
 
 SCRIPT = """
-import sys
+import signal, sys
 import fracmoment as fm
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
 from fracmoment.simulation import runs
 runs._SECONDS_BETWEEN_SAVES = 0.05
 runs._SHARE_OF_SAVING = 1.0
@@ -292,6 +293,8 @@ def test_kill_and_resume(tmp_path):
 
 
 def test_interrupt_keeps_samples(short_pieces):
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in the background
+
     def progress(done, _total):
         if done == 3000:
             signal.raise_signal(signal.SIGINT)
@@ -302,6 +305,7 @@ def test_interrupt_keeps_samples(short_pieces):
     whole = fm.simulate_log_norms(*ARGUMENTS, 9000, rng=1)
     np.testing.assert_array_equal(stop.value.partial, whole[: stop.value.done])
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    signal.signal(signal.SIGINT, before)
 
 
 def test_from_another_thread():
