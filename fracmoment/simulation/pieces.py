@@ -78,7 +78,7 @@ def each_submitted(
     pieces = _ranges(first, count, size)
     under_way: deque[tuple[int, Future[Any]]] = deque()
     try:
-        while True:
+        while not stop():  # also where results are ready before they are asked for
             for start, length in islice(pieces, window - len(under_way)):
                 under_way.append((start, executor.submit(work, start, length)))
             if not under_way:

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 import fracmoment as fm
 from fracmoment import _core
-from fracmoment.simulation import chains, runs
+from fracmoment.simulation import chains, pieces, runs
 from fracmoment.simulation.checkpoints import Checkpoint
 from fracmoment.simulation.summaries import LogNormSummary, SummaryPlan
 
@@ -306,6 +306,18 @@ def test_interrupt_keeps_samples(short_pieces):
     np.testing.assert_array_equal(stop.value.partial, whole[: stop.value.done])
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     signal.signal(signal.SIGINT, before)
+
+
+def test_a_request_to_stop_is_seen_when_results_are_ready_before_they_are_taken():
+    asked = []
+    parts = pieces.each_piece(lambda start, n: n, 0, 100, 1, 4, lambda: len(asked) > 0)
+    taken = []
+    for start, _ in parts:
+        taken.append(start)
+        if len(taken) == 10:
+            asked.append(True)
+        time.sleep(0.001)  # the pieces under way are done by now
+    assert taken == list(range(10))
 
 
 def test_from_another_thread():
