@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fracmoment import _digits, _validation
+from fracmoment._results import plain
 
 if TYPE_CHECKING:
     from fracmoment._typing import Real, Result
@@ -59,7 +60,7 @@ def scale_squared(width: Any, order: Any, mean: Any, variance: Any) -> Result:
     v = _validation.floats("variance", variance)
     _validation.require("variance", v, np.greater_equal(v, 0), ">= 0")
     d, s = _arguments(width, order)
-    return _plain((1 + (2 - s) * v / (4 * m * m * d)) / (d * m))
+    return plain((1 + (2 - s) * v / (4 * m * m * d)) / (d * m))
 
 
 def linear_scale_squared(width: Any, order: Any) -> Result:
@@ -78,7 +79,7 @@ def linear_scale_squared(width: Any, order: Any) -> Result:
     0.1328125
     """
     d, s = _arguments(width, order)
-    return _plain((1 + (2 - s) / (2 * d)) / d)
+    return plain((1 + (2 - s) / (2 * d)) / d)
 
 
 def relu_scale_squared(width: Any, order: Any) -> Result:
@@ -97,7 +98,7 @@ def relu_scale_squared(width: Any, order: Any) -> Result:
     0.225
     """
     d, s = _arguments(width, order)
-    return _plain((2 + 5 * (2 - s) / (2 * d)) / d)
+    return plain((2 + 5 * (2 - s) / (2 * d)) / d)
 
 
 def leaky_relu_scale_squared(width: Any, order: Any, negative_slope: Any = 0.01) -> Result:
@@ -123,7 +124,7 @@ def leaky_relu_scale_squared(width: Any, order: Any, negative_slope: Any = 0.01)
     d, s = _arguments(width, order)
     b = a * a
     second = (2 - s) * (5 - 2 * b + 5 * b * b) / (2 * (1 + b) ** 3 * d)
-    return _plain((2 / (1 + b) + second) / d)
+    return plain((2 / (1 + b) + second) / d)
 
 
 def unit_moments(gain: Gain) -> tuple[Result, Result]:
@@ -142,7 +143,7 @@ def unit_moments(gain: Gain) -> tuple[Result, Result]:
     """
     laws = gain._laws
     mean, variance = _unit_moments(laws.lower, laws.upper, laws.keep_prob, laws.inverted)
-    return _plain(mean), _plain(variance)
+    return plain(mean), plain(variance)
 
 
 def _unit_moments(lower: Any, upper: Any, keep: Any, inverted: bool) -> tuple[Any, Any]:
@@ -211,7 +212,3 @@ def exact_expansion(
 def _arguments(width: Any, order: Any) -> tuple[Any, Any]:
     d = _validation.width(width)
     return np.asarray(d, dtype=np.float64), _validation.floats("order", order)
-
-
-def _plain(values: Any) -> Result:
-    return float(values) if np.ndim(values) == 0 else values

@@ -16,6 +16,7 @@ import numpy as np
 
 from fracmoment import _core, _digits, _validation
 from fracmoment._laws import Laws, check_order
+from fracmoment._results import plain
 from fracmoment.activations import Activation, as_activation
 
 if TYPE_CHECKING:
@@ -545,7 +546,7 @@ class Gain:
         density = self._on_values("pdf", np.where(inside, points, 0.0))
         if not _validation.flag("given_alive", given_alive):
             density = density * self._prob_alive()
-        return _plain(np.where(inside, density, 0.0))
+        return plain(np.where(inside, density, 0.0))
 
     def cdf(self, r: Any, *, given_alive: bool = False) -> Result:
         """Return the distribution function P(R <= r), with the atom at 0.
@@ -569,7 +570,7 @@ class Gain:
         if not _validation.flag("given_alive", given_alive):
             mixed = self.prob_zero() + self._prob_alive() * below
             below = np.where(points >= 0, mixed, 0.0)
-        return _plain(below)
+        return plain(below)
 
     def sf(self, r: Any, *, given_alive: bool = False) -> Result:
         """Return the survival function P(R > r), accurate where it is small.
@@ -590,7 +591,7 @@ class Gain:
         above = np.where(inside, self._on_values("sf", np.where(inside, points, 0.0)), 1.0)
         if not _validation.flag("given_alive", given_alive):
             above = np.where(points >= 0, self._prob_alive() * above, 1.0)
-        return _plain(above)
+        return plain(above)
 
     def ppf(self, q: Any, *, given_alive: bool = False) -> Result:
         """Return the quantile: the smallest r >= 0 with P(R <= r) >= q.
@@ -612,7 +613,7 @@ class Gain:
         """
         points = np.asarray(_validation.probability("q", q))
         if _validation.flag("given_alive", given_alive):
-            return _plain(self._on_values("ppf", points))
+            return plain(self._on_values("ppf", points))
         dead, alive = self.prob_zero(), self._prob_alive()
         # 1 - q is exact for q >= 1/2: quantiles of the upper half come from the tail's probability.
         inner = np.clip((points - dead) / alive, 0.0, 1.0)
@@ -623,7 +624,7 @@ class Gain:
             self._on_values("isf", np.where(upper, tail, 0.5)),
             self._on_values("ppf", np.where(upper, 0.5, inner)),
         )
-        return _plain(np.where(points > dead, quantiles, 0.0))
+        return plain(np.where(points > dead, quantiles, 0.0))
 
     def _points(self, r: Any) -> tuple[FloatArray, Any]:
         points = np.asarray(_validation.floats("r", r))
@@ -662,7 +663,7 @@ class Gain:
                 f"size must be a shape that the gain's {self.shape} broadcasts to, got {size!r}"
             )
             raise ValueError(message)
-        return _plain(_draw(self._laws, shape, generator))
+        return plain(_draw(self._laws, shape, generator))
 
     # ------------------------------------------------------------ tail index
 
@@ -709,11 +710,6 @@ def _rebuild(
         inverted_dropout=inverted_dropout,
         weights=weights,
     )
-
-
-def _plain(values: Any) -> Result:
-    """Return a float for a result without dimensions, the array otherwise."""
-    return float(values) if np.ndim(values) == 0 else values
 
 
 def _draw(laws: Laws, shape: tuple[int, ...], rng: np.random.Generator) -> FloatArray:

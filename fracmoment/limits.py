@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from fracmoment import _layers, _validation
+from fracmoment._results import plain
 from fracmoment.gains import Gain
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def drift(gain: Gain | Sequence[Gain], sigma: Any) -> Result:
     True
     """
     values = _validation.positive("sigma", sigma)
-    return _plain(np.log(values) + _of_each(gain, Gain.log_mean))
+    return plain(np.log(values) + _of_each(gain, Gain.log_mean))
 
 
 def log_variance(gain: Gain | Sequence[Gain]) -> Result:
@@ -72,7 +73,7 @@ def log_variance(gain: Gain | Sequence[Gain]) -> Result:
     >>> round(log_variance(fm.Gain("relu", 16)), 4)
     0.1049
     """
-    return _plain(_of_each(gain, Gain.log_var))
+    return plain(_of_each(gain, Gain.log_var))
 
 
 def prob_dead(gain: Gain | Sequence[Gain], depth: int | None = None) -> float:
@@ -164,7 +165,3 @@ def _of_each(gain: Any, function: Any) -> Any:
     if isinstance(gain, Gain):
         return function(gain)
     return np.array([function(one) for one in _layers.gains(gain)])
-
-
-def _plain(values: Any) -> Result:
-    return float(values) if np.ndim(values) == 0 else values

@@ -9,6 +9,7 @@ import numpy as np
 
 from fracmoment import _validation
 from fracmoment._core import ConvergenceError
+from fracmoment._results import plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,19 +60,19 @@ class EdgeworthLaw:
         from scipy import special  # slow to import
 
         z = self._standardized(y)
-        return _plain(special.ndtr(z) - _normal_density(z) * self._correction(z, 1))
+        return plain(special.ndtr(z) - _normal_density(z) * self._correction(z, 1))
 
     def sf(self, y: Any) -> Result:
         """Return the expansion of ``P(Y > y)``."""
         from scipy import special
 
         z = self._standardized(y)
-        return _plain(special.ndtr(-z) + _normal_density(z) * self._correction(z, 1))
+        return plain(special.ndtr(-z) + _normal_density(z) * self._correction(z, 1))
 
     def pdf(self, y: Any) -> Result:
         """Return the expansion of the density."""
         z = self._standardized(y)
-        return _plain(_normal_density(z) * (1.0 + self._correction(z, 0)) / self._std)
+        return plain(_normal_density(z) * (1.0 + self._correction(z, 0)) / self._std)
 
     def _standardized(self, y: Any) -> FloatArray:
         return (np.asarray(_validation.floats("y", y)) - self._mean) / self._std
@@ -168,12 +169,12 @@ class RateFunction:
             s = saddle(self._cumulants, y, (y - self._mean) / self._variance, self._edge)
             return max(s * y - self._cumulants(s)[0], 0.0) / self._depth
 
-        return _plain(np.array([one(v) for v in c.ravel().tolist()]).reshape(c.shape))
+        return plain(np.array([one(v) for v in c.ravel().tolist()]).reshape(c.shape))
 
     def inverse(self, value: FloatArray, *, upper: bool) -> Result:
         """Return the c on one side of the drift whose rate is `value`."""
         flat = [self._point(v * self._depth, upper) for v in value.ravel().tolist()]
-        return _plain(np.array(flat).reshape(value.shape) / self._depth)
+        return plain(np.array(flat).reshape(value.shape) / self._depth)
 
     def _point(self, target: float, upper: bool) -> float:
         """Return y with ``s y - K(s) = target`` at its saddle s: that grows with |s|."""
@@ -201,7 +202,3 @@ class RateFunction:
 
 def _normal_density(z: Any) -> Any:
     return np.exp(-0.5 * z * z) / math.sqrt(2.0 * math.pi)
-
-
-def _plain(values: Any) -> Any:
-    return float(values) if np.ndim(values) == 0 else values

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fracmoment import _core, _layers, _validation
+from fracmoment._results import plain
 from fracmoment.depth.approximations import (
     EdgeworthLaw,
     RateFunction,
@@ -188,7 +189,7 @@ class DepthLaw:
             total = total - n * np.where(zero, 0.0, orders * np.log(scale))
             if np.any(zero):
                 g.moment(0.0, given_alive=given_alive)  # refuses where it is not meant
-        return _plain(total)
+        return plain(total)
 
     def moment(self, order: Any, *, given_alive: bool = False) -> Any:
         """Return ``E (|x_k|/|x_0|)^order``, death included unless `given_alive`.
@@ -210,7 +211,7 @@ class DepthLaw:
             for g, n in self._counts.items():
                 value = value * np.asarray(g.moment(orders, given_alive=given_alive)) ** n
             return complex(value) if value.ndim == 0 else value
-        return _plain(np.exp(self.log_moment(order, given_alive=given_alive)))
+        return plain(np.exp(self.log_moment(order, given_alive=given_alive)))
 
     def characteristic_function(self, t: Any) -> Any:
         """Return ``E exp(i t Y)``, given that the network is alive.
@@ -314,12 +315,12 @@ class DepthLaw:
             inside = (points < self.mean()) if upper else (points >= self.mean())
             values = inside.astype(np.float64)
             with np.errstate(divide="ignore"):
-                return _plain(np.log(values) if log else values)
+                return plain(np.log(values) if log else values)
         return self._evaluate(y, lambda x: (core.log_tail if log else core.tail)(x, upper))
 
     def _evaluate(self, y: Any, function: Callable[[FloatArray], FloatArray]) -> Result:
         points = _points(y)
-        return _plain(function(np.atleast_1d(points)).reshape(points.shape))
+        return plain(function(np.atleast_1d(points)).reshape(points.shape))
 
     def ppf(self, q: Any) -> Result:
         """Return the quantile, given that the network is alive.
@@ -351,8 +352,8 @@ class DepthLaw:
         levels = np.asarray(_validation.probability("q", q))
         core = self._core
         if core is None:
-            return _plain(np.full(levels.shape, self.mean()))
-        return _plain(core.quantile(np.atleast_1d(levels), upper).reshape(levels.shape))
+            return plain(np.full(levels.shape, self.mean()))
+        return plain(core.quantile(np.atleast_1d(levels), upper).reshape(levels.shape))
 
     def median(self) -> float:
         """Return the median, given that the network is alive."""
@@ -455,7 +456,7 @@ class DepthLaw:
             NaN where no saddle point was found. The relative error is of order 1/depth.
         """
         self._spread()
-        return _plain(lugannani_rice(self._cumulant_function, np.asarray(_points(y))))
+        return plain(lugannani_rice(self._cumulant_function, np.asarray(_points(y))))
 
     def _cumulant_function(self, s: float) -> tuple[float, float, float]:
         """Return ``log E exp(s Y)``, given that the network is alive, and two derivatives."""
@@ -543,7 +544,7 @@ class DepthLaw:
         with np.errstate(divide="ignore"):
             logs = np.log(values)
         dead = self.prob_dead()
-        return _plain(dead + (1.0 - dead) * np.asarray(self.cdf(logs)))
+        return plain(dead + (1.0 - dead) * np.asarray(self.cdf(logs)))
 
     def output(self, sigma: Any, input_norm: Any = 1.0) -> PriorPredictive:
         """Return the law of one pre-activation after the network, ``sigma |x_k| z``.
@@ -571,7 +572,3 @@ def _is_isometry(gain: Gain) -> bool:
 def _points(y: Any) -> FloatArray:
     """Return real points, infinities allowed."""
     return np.asarray(_validation.real_line("y", y))
-
-
-def _plain(values: Any) -> Any:
-    return float(values) if np.ndim(values) == 0 else values

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fracmoment import _validation
+from fracmoment._results import plain
 from fracmoment.gains import Gain
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ class PriorPredictive:
         inside = points > 0
         safe = np.where(inside, points, 1.0)
         values = 0.5 * self._alive * np.asarray(self._size.pdf(np.log(safe))) / safe
-        return _plain(np.where(inside, values, self._density_at_zero if not inside.all() else 0.0))
+        return plain(np.where(inside, values, self._density_at_zero if not inside.all() else 0.0))
 
     @cached_property
     def _density_at_zero(self) -> float:
@@ -119,13 +120,13 @@ class PriorPredictive:
         """
         points = np.asarray(_validation.floats("h", h))
         half = self._half_tail(points)
-        return _plain(np.where(points < 0, half, 1.0 - half))
+        return plain(np.where(points < 0, half, 1.0 - half))
 
     def sf(self, h: Any) -> Result:
         """Return ``P(output > h)``, accurate where it is small."""
         points = np.asarray(_validation.floats("h", h))
         half = self._half_tail(points)
-        return _plain(np.where(points < 0, 1.0 - half, half))
+        return plain(np.where(points < 0, 1.0 - half, half))
 
     def _half_tail(self, points: FloatArray) -> FloatArray:
         """Return ``P(output > |points|)``."""
@@ -145,7 +146,7 @@ class PriorPredictive:
         small = np.minimum(levels, 1.0 - levels)
         tail = np.minimum(2.0 * small / self._alive, 1.0)
         sizes = np.where(tail < 1.0, np.exp(self._size.isf(tail)), 0.0)
-        return _plain(np.copysign(sizes, levels - 0.5) + 0.0)
+        return plain(np.copysign(sizes, levels - 0.5) + 0.0)
 
     def rvs(self, size: Any = None, rng: Any = None) -> Any:
         """Return samples.
@@ -159,7 +160,7 @@ class PriorPredictive:
         """
         generator = _validation.generator(rng)
         logs = self._log_norm.rvs(size, generator)
-        return _plain(self._scale * np.exp(logs) * generator.standard_normal(np.shape(logs)))
+        return plain(self._scale * np.exp(logs) * generator.standard_normal(np.shape(logs)))
 
     def __repr__(self) -> str:
         """Return an expression that makes an equal law."""
@@ -172,7 +173,3 @@ def _scalar(name: str, value: Any) -> float:
         message = f"{name} must be one number, got shape {number.shape}"
         raise ValueError(message)
     return number
-
-
-def _plain(values: Any) -> Any:
-    return float(values) if np.ndim(values) == 0 else values

@@ -48,11 +48,10 @@ def layers_of(gain: Any, sigma: Any, depth: Any, bias: Any) -> BiasedLayers:
     bias_values = biases(bias, layers.depth)
     for entry in layers.gains:
         require_gaussian(entry)
-    lengths = [len(layers.gains), len(layers.sigmas), len(bias_values)]
-    columns = (layers.gains, layers.sigmas, bias_values)
+    gains, sigmas = layers.gains, layers.sigmas
     rows = [
-        Layer(*(column[k % len(column)] for column in columns))  # type: ignore[arg-type]
-        for k in range(max(lengths))
+        Layer(gains[k % len(gains)], sigmas[k % len(sigmas)], bias_values[k % len(bias_values)])
+        for k in range(max(len(gains), len(sigmas), len(bias_values)))
     ]
     return BiasedLayers(rows, layers.depth)
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from fracmoment import _validation
 from fracmoment._core import ConvergenceError
+from fracmoment._results import plain
 from fracmoment.signals._layers import BiasedLayers, layers_of, nonnegative
 from fracmoment.signals.gram import NormMoments, norm_moments
 from fracmoment.signals.outputs import OutputLaw, PreactivationScale
@@ -63,7 +64,7 @@ class NormLaw(ABC):
         points, logs = _log_squares(r)
         inner = np.where(points > 0, np.exp(self._law.log_pdf(logs)) * 2.0, 0.0)
         share = self._share_alive(given_alive)
-        return _plain(np.divide(share * inner, points, out=np.zeros_like(inner), where=points > 0))
+        return plain(np.divide(share * inner, points, out=np.zeros_like(inner), where=points > 0))
 
     def cdf(self, r: Any, *, given_alive: bool = False) -> Result:
         """Return P(|x| <= r), with the atom at 0.
@@ -80,7 +81,7 @@ class NormLaw(ABC):
         below, above = np.exp(self._law.log_cdf(logs)), np.exp(self._law.log_sf(logs))
         inner = np.where(below < 0.5, 1.0 - share + share * below, 1.0 - share * above)
         at_zero = np.where(points == 0, 1.0 - share, 0.0)
-        return _plain(np.where(points > 0, inner, at_zero))
+        return plain(np.where(points > 0, inner, at_zero))
 
     def sf(self, r: Any, *, given_alive: bool = False) -> Result:
         """Return P(|x| > r), accurate where it is small.
@@ -96,7 +97,7 @@ class NormLaw(ABC):
         share = self._share_alive(given_alive)
         inner = share * np.exp(self._law.log_sf(logs))
         at_zero = np.where(points == 0, share, 1.0)
-        return _plain(np.where(points > 0, inner, at_zero))
+        return plain(np.where(points > 0, inner, at_zero))
 
     def ppf(self, q: Any, *, given_alive: bool = False) -> Result:
         """Return the quantile: the smallest r >= 0 with P(|x| <= r) >= q.
@@ -118,7 +119,7 @@ class NormLaw(ABC):
         )
         top = np.where(below > 0.0, math.inf, 0.0)
         with np.errstate(over="ignore"):  # quantiles beyond the range of doubles are infinite
-            return _plain(np.where(inner, np.exp(0.5 * logs), top))
+            return plain(np.where(inner, np.exp(0.5 * logs), top))
 
     def moment(self, order: float, *, given_alive: bool = False) -> float:
         """Return E |x|^order, of the mixture that stands for the law.
@@ -302,7 +303,7 @@ class Signals(NormLaw):
         for layer in self._layers:
             gains = np.asarray(layer.gain.rvs(shape, generator))
             square = (layer.sigma**2 * square + layer.bias**2) * gains**2
-        return _plain(np.sqrt(square))
+        return plain(np.sqrt(square))
 
 
 def _followed(
@@ -338,7 +339,3 @@ def _beyond(parts: FloatArray) -> float:
 def _log_squares(r: Any) -> tuple[FloatArray, FloatArray]:
     points = np.asarray(_validation.floats("r", r))
     return points, 2.0 * np.log(np.where(points > 0, points, 1.0))
-
-
-def _plain(values: Any) -> Result:
-    return float(values) if np.ndim(values) == 0 else values

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fracmoment import _validation
+from fracmoment._results import plain
 from fracmoment.signals._layers import gram_matrix, layer_of, layers_of
 from fracmoment.signals.gram import correlations
 from fracmoment.signals.kernels import (
@@ -143,7 +144,7 @@ class MeanField:
         """
         c = _validation.floats("cosine", cosine)
         _validation.require("cosine", c, np.abs(c) <= 1.0, "in [-1, 1]")
-        return _plain(1.0 - self._gap(1.0 - np.asarray(c), self._share(variance)))
+        return plain(1.0 - self._gap(1.0 - np.asarray(c), self._share(variance)))
 
     def gap_map(self, gap: Any, *, variance: Any = None) -> Result:
         """Return ``1 - c'`` as a function of ``1 - c``, accurate where inputs are nearly parallel.
@@ -163,7 +164,7 @@ class MeanField:
         """
         e = _validation.floats("gap", gap)
         _validation.require("gap", e, (np.asarray(e) >= 0.0) & (np.asarray(e) <= 2.0), "in [0, 2]")
-        return _plain(self._gap(np.asarray(e), self._share(variance)))
+        return plain(self._gap(np.asarray(e), self._share(variance)))
 
     def _share(self, variance: Any) -> FloatArray:
         """Return the share of the biases in the next layer's variance."""
@@ -259,7 +260,3 @@ def mean_field_gram(gain: Any, sigma: Any, depth: Any, gram: Any, *, bias: Any =
         kernel = pair_kernels(layer.gain, correlations(covariance)).mean
         result.append(layer.gain.width * np.outer(scale, scale) * kernel)
     return np.array(result)
-
-
-def _plain(values: Any) -> Result:
-    return float(values) if np.ndim(values) == 0 else values

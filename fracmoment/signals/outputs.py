@@ -9,6 +9,7 @@ import numpy as np
 
 from fracmoment import _validation
 from fracmoment._core import ConvergenceError
+from fracmoment._results import plain
 from fracmoment.signals.kernels import pair_kernels
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ class OutputLaw:
         points = np.asarray(_validation.floats("y", y))
         below = self._tail(-points, negative=True)
         above = self._tail(points, negative=False)
-        return _plain(np.where(points < 0, below, 1.0 - above))
+        return plain(np.where(points < 0, below, 1.0 - above))
 
     def sf(self, y: Any) -> Result:
         """Return P(unit > y), accurate where it is small.
@@ -141,7 +142,7 @@ class OutputLaw:
         points = np.asarray(_validation.floats("y", y))
         below = self._tail(-points, negative=True)
         above = self._tail(points, negative=False)
-        return _plain(np.where(points < 0, 1.0 - below, above))
+        return plain(np.where(points < 0, 1.0 - below, above))
 
     def square_mean(self) -> float:
         """Return E y^2 of one unit, exact."""
@@ -194,7 +195,7 @@ class OutputLaw:
             block = flat[start : start + size]
             terms = log_weights + self._log_given(block[..., np.newaxis]).sum(axis=1)
             result[start : start + size] = self._summed(terms)
-        return _plain(result.reshape(points.shape[:-1]))
+        return plain(result.reshape(points.shape[:-1]))
 
     def _log_given(self, y: FloatArray) -> FloatArray:
         """Return the log-density of one unit given q, on the last axis."""
@@ -237,7 +238,3 @@ class OutputLaw:
                 normal = ndtr(-flat[block, np.newaxis] / slope * scale)
                 result[block] += self._keep * (normal @ mixture.weights)
         return result.reshape(sizes.shape)
-
-
-def _plain(values: Any) -> Result:
-    return float(values) if np.ndim(values) == 0 else values

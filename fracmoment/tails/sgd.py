@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from fracmoment import _core, _validation
+from fracmoment._results import plain
 from fracmoment.simulation.pieces import each_piece, thread_count
 
 if TYPE_CHECKING:
@@ -145,7 +146,7 @@ class LeastSquaresSGD:
         2.5625
         """
         with np.errstate(over="ignore", under="ignore"):
-            return _plain(np.exp(self.log_moment(step, order)))
+            return plain(np.exp(self.log_moment(step, order)))
 
     def moment_polynomial(self, order: int) -> list[Fraction]:
         """Return the coefficients of E C^order as a polynomial in the step, exactly.
@@ -431,12 +432,7 @@ def _in_pieces(
 
     threads = thread_count(None) if count > _PIECE else 1
     pieces = [values for _, values in each_piece(work, 0, count, _PIECE, threads)]
-    return _plain(np.concatenate([np.empty(0), *pieces]).reshape(shape))
-
-
-def _plain(values: Any) -> Result:
-    """Return a float for a result without dimensions, the array otherwise."""
-    return float(values) if np.ndim(values) == 0 else values
+    return plain(np.concatenate([np.empty(0), *pieces]).reshape(shape))
 
 
 def _rising(a: Fraction, k: int) -> Fraction:
