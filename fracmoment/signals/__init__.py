@@ -1,7 +1,12 @@
 """Signals of networks with biases, at finite width: exact moments and laws, and mean field."""
 
 from fracmoment.signals.gram import GramMoments, NormMoments, gram_moments, norm_moments
-from fracmoment.signals.isometry import JacobianMoments, fuss_catalan, jacobian_moments
+from fracmoment.signals.isometry import (
+    JacobianMoments,
+    SymmetricEntries,
+    fuss_catalan,
+    jacobian_moments,
+)
 from fracmoment.signals.kernels import PairKernels, pair_kernels
 from fracmoment.signals.law import NormLaw, Signals
 from fracmoment.signals.mean_field import MeanField, mean_field_gram
@@ -20,6 +25,7 @@ __all__ = [
     "PairKernels",
     "Signals",
     "StationarySignals",
+    "SymmetricEntries",
     "cosine_moments",
     "fuss_catalan",
     "gram_moments",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -14,9 +15,50 @@ from fracmoment.signals._layers import require_single
 from fracmoment.signals.kernels import dropout_factors, slope_nodes
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from fracmoment._typing import FloatArray
 
-__all__ = ["JacobianMoments", "fuss_catalan", "jacobian_moments"]
+__all__ = ["JacobianMoments", "SymmetricEntries", "fuss_catalan", "jacobian_moments"]
+
+
+@dataclass(frozen=True)
+class SymmetricEntries:
+    """Weights of independent rows whose entries have a law that their signs do not change.
+
+    Parameters
+    ----------
+    kurtosis : float
+        ``E w^4/(E w^2)^2`` of an entry that is not zero, >= 1: 3 for normal entries, 9/5 for
+        uniform ones.
+    nonzero : int, optional
+        How many entries of a row, uniformly chosen, are not zero; all by default.
+
+    Examples
+    --------
+    >>> SymmetricEntries(1.8)
+    SymmetricEntries(kurtosis=1.8, nonzero=None)
+    """
+
+    kurtosis: float
+    nonzero: int | None = None
+
+    def __post_init__(self) -> None:
+        """Check the parameters."""
+        value = _validation.as_float("kurtosis", self.kurtosis)
+        _validation.require("kurtosis", value, value >= 1.0, ">= 1")
+        object.__setattr__(self, "kurtosis", value)
+        if self.nonzero is not None:
+            _validation.integer("nonzero", self.nonzero, 1, _validation.MAX_WIDTH)
+
+    def moments(self, fan_in: int) -> tuple[float, float, float]:
+        """Return ``E w_a^2``, ``E w_a^2 w_b^2`` and ``E w_a^4``, E w^2 = 1 where not zero."""
+        if self.nonzero is None:
+            return 1.0, 1.0, self.kurtosis
+        _validation.require("nonzero", self.nonzero, self.nonzero <= fan_in, f"<= {fan_in} inputs")
+        share = self.nonzero / fan_in
+        pairs = share * (self.nonzero - 1) / (fan_in - 1) if fan_in > 1 else 0.0
+        return share, pairs, share * self.kurtosis
 
 
 @dataclass(frozen=True)
@@ -58,6 +100,7 @@ class _Traces(NamedTuple):
     trace: float
     trace_of_square: float
     square_of_trace: float
+    diagonal: float = math.nan  # E sum of squares of the diagonal of S, for entries' laws only
 
 
 def jacobian_moments(
@@ -66,7 +109,7 @@ def jacobian_moments(
     depth: Any = None,
     *,
     activation: Any = "relu",
-    weights: str = "gaussian",
+    weights: str | SymmetricEntries = "gaussian",
     looks_linear: bool = False,
     keep_prob: Any = 1.0,
     inverted_dropout: bool = True,
@@ -84,9 +127,10 @@ def jacobian_moments(
         Number of layers; not needed with a sequence of widths.
     activation : Activation or str, optional
         Activation of every layer, the last one included.
-    weights : {"gaussian", "orthogonal"}, optional
-        Law of the weights: independent normal entries, or Haar's law of orthonormal columns (rows,
-        where a layer is narrower than the one before).
+    weights : {"gaussian", "orthogonal"} or SymmetricEntries, optional
+        Law of the weights: independent normal entries, Haar's law of orthonormal columns (rows,
+        where a layer is narrower than the one before), or other entries of symmetric law, for an
+        input without zeros.
     looks_linear : bool, optional
         Whether the weights are ``[[W, -W], [-W, W]]``, ``[W; -W]`` in the first layer, with W of
         the law given: Gaussian submatrix [BD19] or looks-linear initialization. Layers have even
@@ -116,8 +160,9 @@ def jacobian_moments(
         E tr S'^2   = sigma^4 (d m4 (E (tr S)^2 + 2 E tr S^2) + d(d-1) m2^2 E tr S^2),
         E (tr S')^2 = sigma^4 (d m4 (E (tr S)^2 + 2 E tr S^2) + d(d-1) m2^2 E (tr S)^2);
 
-    orthogonal weights follow from the fourth moments of Haar's law. All terms of the Gaussian
-    recursion are positive: relative error a few 1e-16 times the depth.
+    orthogonal weights follow from the fourth moments of Haar's law, other entries from the same
+    recursion with the sum of squares of the diagonal of S beside the traces. All terms of the
+    Gaussian recursion are positive: relative error a few 1e-16 times the depth.
 
     Examples
     --------
@@ -132,7 +177,7 @@ def jacobian_moments(
     scales = _scales(sigma, len(widths) - 1)
     unit = Gain(activation, 1, keep_prob=keep_prob, inverted_dropout=inverted_dropout)
     require_single(unit)
-    orthogonal = _validation.choice("weights", weights, WEIGHTS) == "orthogonal"
+    step = _step(weights)
     if _validation.flag("looks_linear", looks_linear):
         slope = _fixed_slope(unit)
         widths = [widths[0], *_halves(widths[1:])]
@@ -141,14 +186,13 @@ def jacobian_moments(
         inner = last = 1.0
     second, fourth = _unit_moments(unit)
     n = float(widths[0])
-    path, factor = [_Traces(n, n, n * n)], 1.0
+    path, factor = [_Traces(n, n, n * n, n)], 1.0
     rows = [path[0]]
-    step = _orthogonal if orthogonal else _gaussian
     for fan_in, fan_out, scale in zip(widths[:-1], widths[1:], scales, strict=True):
         path.append(step(path[-1], fan_in, fan_out, scale * scale * factor, second, fourth))
         factor = inner * inner
         rows.append(_scaled(path[-1], last * last))
-    columns = np.array(rows).T
+    columns = np.array(rows).T[:3]
     if not np.isfinite(columns).all():
         message = f"moments of {len(widths) - 1} layers exceed the range of doubles"
         raise OverflowError(message)
@@ -191,8 +235,37 @@ def _unit_moments(unit: Gain) -> tuple[float, float]:
 
 def _scaled(traces: _Traces, factor: float) -> _Traces:
     squared = factor * factor
-    first, second, third = traces
-    return _Traces(factor * first, squared * second, squared * third)
+    first, second, third, fourth = traces
+    return _Traces(factor * first, squared * second, squared * third, squared * fourth)
+
+
+def _step(weights: str | SymmetricEntries) -> Callable[..., _Traces]:
+    """Return what takes the moments of S through a layer: inputs, units, scale, unit moments."""
+    if isinstance(weights, SymmetricEntries):
+        return partial(_entries, weights)
+    kind = _validation.choice("weights", weights, WEIGHTS)
+    return _orthogonal if kind == "orthogonal" else _gaussian
+
+
+def _entries(
+    law: SymmetricEntries, s: _Traces, n: int, d: int, variance: float, m2: float, m4: float
+) -> _Traces:
+    """Return the moments of ``D W S W^T D`` for independent rows w of symmetric entries.
+
+    ``E (w^T S w)^2`` sums ``E w_a w_b w_c w_e S_ab S_ce`` over equal pairs of indices, of which the
+    three pairings share the diagonal.
+    """
+    second, pairs, fourth = law.moments(n)
+    quadratic = pairs * (s.square_of_trace + 2.0 * s.trace_of_square - 3.0 * s.diagonal)
+    same = d * m4 * (quadratic + fourth * s.diagonal)
+    other = d * (d - 1) * (m2 * second) ** 2
+    result = _Traces(
+        d * m2 * second * s.trace,
+        same + other * s.trace_of_square,
+        same + other * s.square_of_trace,
+        same,
+    )
+    return _scaled(result, variance)
 
 
 def _gaussian(s: _Traces, _: int, d: int, variance: float, m2: float, m4: float) -> _Traces:
@@ -217,7 +290,7 @@ def _orthogonal(s: _Traces, n: int, d: int, square: float, m2: float, m4: float)
     size = float(max(n, d))
     a2 = d * m4
     a11 = a2 + d * (d - 1) * m2 * m2  # E (tr A)^2
-    _, b2, b11 = s
+    _, b2, b11, _ = s
     trace = d * m2 * s.trace / size
     if size == 1.0:
         return _scaled(_Traces(trace, a2 * b2, a2 * b2), square)
