@@ -36,6 +36,7 @@ from fracmoment.signals import (
     PairKernels,
     Signals,
     StationarySignals,
+    SymmetricEntries,
     cosine_moments,
     fuss_catalan,
     gram_moments,
@@ -85,7 +86,7 @@ from fracmoment.tails import (
 )
 
 if TYPE_CHECKING:
-    from fracmoment import certified
+    from fracmoment import certified, schemes
     from fracmoment.network import Network
 
 __all__ = [
@@ -122,6 +123,7 @@ __all__ = [
     "StationarySignals",
     "StationaryTail",
     "StudentWeights",
+    "SymmetricEntries",
     "__version__",
     "beta_moment",
     "certified",
@@ -160,6 +162,7 @@ __all__ = [
     "relu_scale_squared",
     "scale_squared",
     "scale_squared_remainder",
+    "schemes",
     "sgd_phase_diagram",
     "simulate_jacobian",
     "simulate_log_norms",
@@ -175,9 +178,9 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import on first use what needs slow libraries: python-flint, or much of SciPy."""
-    if name == "certified":
-        return importlib.import_module("fracmoment.certified")
+    """Import on first use what is large or needs slow libraries: python-flint, much of SciPy."""
+    if name in ("certified", "schemes"):
+        return importlib.import_module(f"fracmoment.{name}")
     if name == "Network":
         return importlib.import_module("fracmoment.network").Network
     message = f"module {__name__!r} has no attribute {name!r}"
