@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 
 from fracmoment import _validation
-from fracmoment.schemes.fans import Fans, fans
+from fracmoment.schemes.fans import Fans, fans, shape_of
 
 if TYPE_CHECKING:
     from fracmoment._typing import FloatArray, Result
@@ -163,8 +163,9 @@ class Kernel(NamedTuple):
     @classmethod
     def of(cls, shape: Any, groups: Any, transposed: Any) -> Kernel:
         """Return the checked description."""
-        site = Site.of(fans(shape, groups=groups, transposed=transposed))
-        return cls(tuple(int(n) for n in shape), int(groups), bool(transposed), site)
+        sizes = shape_of(shape)
+        site = Site.of(fans(sizes, groups=groups, transposed=transposed))
+        return cls(sizes, int(groups), bool(transposed), site)
 
     @property
     def block(self) -> tuple[int, ...]:

@@ -77,7 +77,7 @@ class FrameworkDefault(ScaledScheme):
     ReLU layers with torch's default shrink the mean square sixfold:
 
     >>> FrameworkDefault("torch").statement(256, 256).preserves
-    'No moment of order up to 64: all of those shrink; E rms^2 is multiplied by 0.166667.'
+    'No moment of low order: all of those shrink; E rms^2 is multiplied by 0.166667.'
     """
 
     framework: str = "torch"

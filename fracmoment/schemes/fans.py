@@ -99,7 +99,7 @@ def fans(
     >>> fans((32, 64, 4, 4), transposed=True).width
     64
     """
-    sizes = _sizes(shape)
+    sizes = shape_of(shape)
     count = _validation.integer("groups", groups, 1, _validation.MAX_WIDTH)
     swapped = _validation.flag("transposed", transposed)
     inputs = _axes("in_axis", (0 if swapped else 1) if in_axis is None else in_axis, sizes)
@@ -130,7 +130,8 @@ def fans(
     return Fans(n_in * taps, n_out * taps, taps)
 
 
-def _sizes(shape: Any) -> tuple[int, ...]:
+def shape_of(shape: Any) -> tuple[int, ...]:
+    """Return a checked shape of weights: two axes or more, none of size 0."""
     try:
         entries = tuple(shape)
     except TypeError:

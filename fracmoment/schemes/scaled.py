@@ -85,11 +85,8 @@ class ScaledScheme(Scheme):
         if model.weights == "gaussian":
             return draw_entries(model.entries, kernel.shape, scale, rng)
         rows, columns = kernel.site.width, kernel.site.fan_in
-        blocks = [
-            scale * haar_orthogonal(rows, columns, rng).reshape(kernel.block)
-            for _ in range(kernel.groups)
-        ]
-        return kernel.assemble(blocks)
+        matrices = scale * haar_orthogonal(kernel.groups, rows, columns, rng)
+        return kernel.assemble([matrix.reshape(kernel.block) for matrix in matrices])
 
     def gain(self, width: Any, fan_in: Any = None) -> Gain | None:
         """Return the exact law of the gain of a layer at scale 1, or None where it has none."""
@@ -119,16 +116,42 @@ class ScaledScheme(Scheme):
         numbers = numbers_of(layers, model.quantity, isometry=site.taps == 1)
         square = _square_factor(model, site, scales[0])
         numbers = numbers._replace(order=_order(model, numbers, square))
-        approximate = () if normal else _approximate(square)
-        return self._statement(
-            site,
-            preserved(numbers, model.quantity, square, roughly="order" in approximate),
-            numbers,
-            _reason(model, site),
-            evidence="asymptotic" if "order" in approximate else "exact",
-            quantity=model.quantity,
-            approximate=approximate,
+        if normal:
+            sentence = preserved(numbers, model.quantity, square)
+            return self._statement(
+                site, sentence, numbers, _reason(model, site), quantity=model.quantity
+            )
+        return in_the_limit(
+            self, site, site.fan_in, numbers, square, model.quantity, _reason(model, site)
         )
+
+
+def in_the_limit(
+    scheme: Scheme,
+    site: Site,
+    inputs: int,
+    numbers: Numbers,
+    square: float,
+    quantity: Quantity,
+    reason: str,
+) -> Statement:
+    """Return the statement about entries whose sums are normal in the limit only.
+
+    That the mean square is preserved is exact, whatever the entries. Moments of order s of a sum
+    of n terms are near those of the limit while s^2 is small beside n, `inputs` here.
+    """
+    roughly = not is_one(square)
+    if roughly and numbers.order is not None and numbers.order**2 > inputs:
+        numbers = numbers._replace(order=None)
+    return scheme._statement(
+        site,
+        preserved(numbers, quantity, square, roughly=roughly),
+        numbers,
+        reason,
+        evidence="asymptotic" if roughly and numbers.order is not None else "exact",
+        quantity=quantity,
+        approximate=(*(("order",) if roughly else ()), "drift", "log_variance"),
+    )
 
 
 def _square_factor(model: Model, site: Site, scale: float) -> float:
@@ -154,7 +177,7 @@ def preserved(numbers: Numbers, quantity: str, square: float, *, roughly: bool =
     Parameters
     ----------
     numbers : Numbers
-        Order and drift.
+        Order and drift; an order of None is one too large to be found.
     quantity : {"rms", "norm"}
         What they are about.
     square : float
@@ -167,31 +190,25 @@ def preserved(numbers: Numbers, quantity: str, square: float, *, roughly: bool =
     if numbers.log_variance == 0.0 and not numbers.prob_dead:
         exactly = f"{symbol} itself is multiplied by {math.exp(drift or 0.0):.6g}, for every input."
         return f"{symbol} itself, of every input." if is_one(square) else exactly
+    dead = ", dead layers included" if numbers.prob_dead else ""
     if is_one(square):
-        return f"E {symbol}^2, dead layers included."
+        return f"E {symbol}^2{dead}."
     squares = f"E {symbol}^2 is multiplied by {square:.6g}."
     if order is None:
-        from fracmoment.networks.laws import CERTAIN_ORDER  # loaded with the numbers
-
-        return f"No moment of order up to {CERTAIN_ORDER:g}: all of those shrink; {squares}"
+        return f"No moment of low order: all of those shrink; {squares}"
     if order == 0.0 and drift is not None and abs(drift) < 1e-12:
-        return f"E log {symbol}, given that the layer is alive; {squares}"
+        return f"E log {symbol}{', given that the layer is alive' if dead else ''}; {squares}"
     if order == 0.0:
         return f"No moment: the signal grows; {squares}"
     if math.isinf(order):
         return f"No moment: all shrink; {squares}"
-    about = "about " if roughly else ""
-    return f"E {symbol}^{about}{order:.6g}, dead layers included; {squares}"
+    exponent = f"^s for s about {order:.3g}" if roughly else f"^{order:.6g}"
+    return f"E {symbol}{exponent}{dead}; {squares}"
 
 
 def is_one(factor: float) -> bool:
     """Return whether a factor is 1 up to rounding."""
     return abs(factor - 1.0) < 1e-13
-
-
-def _approximate(square: float) -> tuple[str, ...]:
-    # that the mean square is preserved, and so that the order is 2, is exact
-    return ("drift", "log_variance") if is_one(square) else ("order", "drift", "log_variance")
 
 
 def _reason(model: Model, site: Site) -> str:

@@ -255,30 +255,21 @@ class Chosen(NamedTuple):
 
         dead = self.law.prob_dead()
 
-        def density(radius: float) -> tuple[float, float]:
-            weight = self.candidates * math.exp((self.candidates - 1) * self._log_outside(radius))
-            above, below = self.law.pdf([self.target + radius, self.target - radius])
-            return weight * (1.0 - dead) * above, weight * (1.0 - dead) * below
+        def moment(radius: float, power: int, side: float) -> float:
+            log_farther = (self.candidates - 1) * self._log_outside(radius)
+            density = (1.0 - dead) * self.law.pdf(self.target + side * radius)
+            return radius**power * self.candidates * math.exp(log_farther) * float(density)
 
-        def first(radius: float) -> float:
-            above, below = density(radius)
-            return radius * (above - below)
-
-        def second(radius: float) -> float:
-            above, below = density(radius)
-            return radius * radius * (above + below)
-
-        edges = self._edges()
-        kept = -math.expm1(self.candidates * math.log(dead)) if dead > 0.0 else 1.0
-        sums = [
-            math.fsum(
-                integrate.quad(function, low, high, epsabs=0.0, epsrel=1e-9, limit=200)[0]
-                for low, high in pairwise(edges)
+        def integral(power: int, side: float) -> float:
+            return math.fsum(
+                integrate.quad(moment, *edges, args=(power, side), epsabs=0.0, epsrel=1e-9)[0]
+                for edges in pairwise(self._edges())
             )
-            / kept
-            for function in (first, second)
-        ]
-        return self.target + sums[0], sums[1] - sums[0] ** 2
+
+        kept = -math.expm1(self.candidates * math.log(dead)) if dead > 0.0 else 1.0
+        mean = (integral(1, 1.0) - integral(1, -1.0)) / kept
+        square = (integral(2, 1.0) + integral(2, -1.0)) / kept
+        return self.target + mean, square - mean * mean
 
     def _edges(self) -> list[float]:
         """Return distances that split the integrals: where quantiles of the distance are."""

@@ -16,9 +16,9 @@ from fracmoment.schemes.base import Numbers, Scheme
 from fracmoment.schemes.numbers import Layers, defect, numbers_of
 from fracmoment.schemes.scaled import (
     constant_scale,
+    in_the_limit,
     is_one,
     positive_number,
-    preserved,
     set_fields,
     single_activation,
 )
@@ -294,18 +294,9 @@ class Sparse(Scheme):
         entries = SymmetricEntries(3.0, self.nonzero)
         of_jacobian = Layers(activation, widths, [std] * site.depth, entries)
         square = std**2 * self.nonzero * self._second
-        order = 2.0 if is_one(square) else limit.order
         numbers = limit._replace(
-            order=order,
+            order=2.0 if is_one(square) else limit.order,
             prob_dead=None if limit.prob_dead else 0.0,
             isometry_defect=defect(of_jacobian) if site.taps == 1 else None,
         )
-        roughly = not is_one(square)
-        return self._statement(
-            site,
-            preserved(numbers, "rms", square, roughly=roughly),
-            numbers,
-            _WHY_SPARSE,
-            evidence="asymptotic" if roughly else "exact",
-            approximate=(*(("order",) if roughly else ()), "drift", "log_variance"),
-        )
+        return in_the_limit(self, site, self.nonzero, numbers, square, "rms", _WHY_SPARSE)

@@ -119,7 +119,7 @@ class _Submatrix(Scheme):
         shape = (half.width, half.fan_in, *kernel.block[2:])
         if self._weights == "orthogonal":
             size = half.fan_in * kernel.site.taps
-            block = scale * haar_orthogonal(half.width, size, rng).reshape(shape)
+            block = scale * haar_orthogonal(1, half.width, size, rng).reshape(shape)
         else:
             block = scale * rng.standard_normal(shape)
         if self.position != "first":
@@ -157,7 +157,7 @@ class _Submatrix(Scheme):
             order=self._order(numbers),
             isometry_defect=defect(twin) if site.taps == 1 else None,
         )
-        sentence = preserved(numbers, quantity, square).replace(", dead layers included", "")
+        sentence = preserved(numbers, quantity, square)
         return self._statement(site, sentence, numbers, _WHY, quantity=quantity)
 
     def _twin_scales(self, site: Site, half: _Halves) -> list[float]:

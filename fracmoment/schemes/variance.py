@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,10 +24,14 @@ from fracmoment.schemes.scaled import (
 
 if TYPE_CHECKING:
     from fracmoment._typing import Result
-    from fracmoment.schemes.base import Quantity
+    from fracmoment.schemes.base import Quantity, Site, Statement
 
 __all__ = ["Glorot", "He", "LeCun"]
 
+_WHY_FAN_OUT = (
+    " The root mean square of gradients is preserved at order 2 as well: they pass the transposed"
+    " layer [HN20]."
+)
 _SUFFIX = {"normal": "normal", "uniform": "uniform", "truncated": "truncated_normal"}
 
 
@@ -112,7 +116,7 @@ class Glorot(_Variance):
     >>> Glorot().scale(100, 28)
     0.125
     >>> Glorot(entries="uniform").statement(32, 32).preserves
-    'E rms^2, dead layers included.'
+    'E rms^2.'
     """
 
     @property
@@ -174,3 +178,9 @@ class He(_Variance):
     def _model(self) -> Model:
         quantity: Quantity = "norm" if self.mode == "fan_out" else "rms"
         return super()._model()._replace(quantity=quantity)
+
+    def _state(self, site: Site) -> Statement:
+        statement = super()._state(site)
+        if self.mode != "fan_out":
+            return statement
+        return replace(statement, reason=statement.reason + _WHY_FAN_OUT)
