@@ -105,8 +105,10 @@ class ScaledScheme(Scheme):
 
     def _scales(self, site: Site) -> list[float]:
         """Return the scales of the layer and of those that follow it."""
-        more = site.depth - 1
-        return [self._scale_at(site)] + [self._scale_at(Site(*[site.fan_out] * 3))] * more
+        first = self._scale_at(site)
+        if site.depth == 1:
+            return [first]
+        return [first, *[self._scale_at(Site(*[site.fan_out] * 3))] * (site.depth - 1)]
 
     def _described(self, site: Site, model: Model, scales: list[float]) -> Statement:
         normal = model.entries == "normal"

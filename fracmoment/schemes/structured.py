@@ -285,7 +285,8 @@ class Sparse(Scheme):
 
     def _state(self, site: Site) -> Statement:
         std = self._scale_at(site)
-        self.scale(site.width, site.width)  # refuses layers behind it that are too narrow
+        if site.depth > 1:
+            self.scale(site.width, site.width)  # refuses layers that are too narrow
         activation = single_activation(self.activation)
         widths = [site.fan_in, *[site.width] * site.depth]
         # In the limit the law is that of normal entries of the same mean square.

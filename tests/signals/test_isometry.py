@@ -1,5 +1,6 @@
 """Spectral moments of Jacobians: simulation, limits, isometries."""
 
+import itertools
 import math
 
 import numpy as np
@@ -147,3 +148,72 @@ def test_wide_relu_layers():
 def test_bad_input(call, error, match):
     with pytest.raises(error, match=match):
         call()
+
+
+# ---------------------------------------------------------------- entries of other laws
+
+
+def all_rows(fan_in, nonzero):
+    """Every row with `nonzero` entries 1 or -1; all equally likely."""
+    rows = itertools.product((-1.0, 0.0, 1.0), repeat=fan_in)
+    return [row for row in rows if np.count_nonzero(row) == nonzero]
+
+
+@pytest.mark.parametrize("nonzero", [1, 2, None])
+def test_signs_by_enumeration(nonzero):
+    """Two layers of two rows each: the mean over all networks of signs, without rounding."""
+    first = all_rows(3, nonzero or 3)
+    second = all_rows(2, nonzero or 2)
+    sums, count = np.zeros(3), 0
+    for rows in itertools.product(first, first, second, second):
+        j = np.array(rows[2:]) @ np.array(rows[:2])
+        s = j @ j.T
+        sums += (np.trace(s), np.trace(s @ s), np.trace(s) ** 2)
+        count += 1
+    law = fm.SymmetricEntries(1.0, nonzero)
+    x = fm.jacobian_moments([3, 2, 2], 1.0, activation="linear", weights=law)
+    found = (x.trace[-1], x.trace_of_square[-1], x.square_of_trace[-1])
+    np.testing.assert_allclose(found, sums / count, rtol=1e-14)
+
+
+def test_normal_entries_are_gaussian_weights():
+    case = {"width": [3, 6, 4, 5], "sigma": [0.7, 0.5, 0.9], "keep_prob": 0.8}
+    a = fm.jacobian_moments(weights=fm.SymmetricEntries(3.0), **case)
+    b = fm.jacobian_moments(**case)
+    np.testing.assert_allclose(a.trace_of_square, b.trace_of_square, rtol=1e-14)
+    np.testing.assert_allclose(a.square_of_trace, b.square_of_trace, rtol=1e-14)
+    full = fm.SymmetricEntries(3.0, 4)
+    same = fm.jacobian_moments(4, 0.5, 3, weights=full)
+    plain = fm.jacobian_moments(4, 0.5, 3)
+    np.testing.assert_allclose(same.trace_of_square, plain.trace_of_square, rtol=1e-14)
+
+
+def test_uniform_entries_by_simulation():
+    """Masks of a random input; three z-scores below 5."""
+    rng = np.random.default_rng(5)
+    n = 100_000
+    widths, bound = [3, 6, 4], math.sqrt(3) * 0.6
+    x, j = np.broadcast_to([1.0, -2.0, 0.5], (n, 3)), np.broadcast_to(np.eye(3), (n, 3, 3))
+    for a, b in itertools.pairwise(widths):
+        w = rng.uniform(-bound, bound, (n, b, a))
+        z = np.einsum("nij,nj->ni", w, x)
+        j = (z > 0)[:, :, np.newaxis] * (w @ j)
+        x = np.maximum(z, 0.0)
+    s = j @ np.swapaxes(j, 1, 2)
+    traces = np.trace(s, axis1=1, axis2=2)
+    exact = fm.jacobian_moments(widths, 0.6, weights=fm.SymmetricEntries(9 / 5))
+    for sample, value in [
+        (traces, exact.trace[-1]),
+        (np.sum(s * s, axis=(1, 2)), exact.trace_of_square[-1]),
+        (traces**2, exact.square_of_trace[-1]),
+    ]:
+        assert abs(sample.mean() - value) < 5 * sample.std() / math.sqrt(n)
+
+
+def test_bad_laws_of_entries():
+    with pytest.raises(ValueError, match="kurtosis"):
+        fm.SymmetricEntries(0.9)
+    with pytest.raises(ValueError, match="nonzero"):
+        fm.SymmetricEntries(3.0, 0)
+    with pytest.raises(ValueError, match="nonzero must be <= 4 inputs"):
+        fm.jacobian_moments(4, 1.0, 2, weights=fm.SymmetricEntries(3.0, 5))
