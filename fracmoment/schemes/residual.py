@@ -214,6 +214,6 @@ class TFixup(Scheme):
                 f"Nothing: the vector of a token has mean square norm {self.multiplier**2:.6g}."
             )
         else:
-            square = scale**2 * site.fan_in
+            square = scale * scale * site.fan_in
             preserves = f"Nothing by itself: the matrix multiplies E rms^2 by {square:.6g}."
         return self._statement(site, preserves, Numbers(), _WHY_TFIXUP, evidence="asymptotic")

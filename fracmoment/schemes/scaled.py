@@ -158,7 +158,7 @@ def in_the_limit(
 
 def _square_factor(model: Model, site: Site, scale: float) -> float:
     """Return what the mean square of the quantity is multiplied by, for every law of entries."""
-    factor = scale**2 * unit_moments(Gain(model.activation, 1))[0] / model.keep_prob
+    factor = scale * scale * unit_moments(Gain(model.activation, 1))[0] / model.keep_prob
     factor *= site.fan_in if model.quantity == "rms" else site.width
     if model.weights == "orthogonal":
         factor /= max(site.fan_in, site.width)

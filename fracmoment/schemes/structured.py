@@ -294,7 +294,7 @@ class Sparse(Scheme):
         limit = numbers_of(Layers(activation, widths, spread), "rms", isometry=False)
         entries = SymmetricEntries(3.0, self.nonzero)
         of_jacobian = Layers(activation, widths, [std] * site.depth, entries)
-        square = std**2 * self.nonzero * self._second
+        square = std * std * self.nonzero * self._second
         numbers = limit._replace(
             order=2.0 if is_one(square) else limit.order,
             prob_dead=None if limit.prob_dead else 0.0,

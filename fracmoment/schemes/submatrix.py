@@ -150,7 +150,7 @@ class _Submatrix(Scheme):
         shift = math.sqrt(site.fan_in / site.width) if quantity == "rms" else 1.0
         scale = twin.scales[0] * shift
         numbers = numbers_of(twin._replace(scales=[scale]), "norm", isometry=False)
-        square = scale**2 * half.width
+        square = scale * scale * half.width
         if self._weights == "orthogonal":
             square /= max(half.fan_in * site.taps, half.width)
         numbers = numbers._replace(
