@@ -12,7 +12,7 @@ from scipy import integrate, optimize, special, stats
 import fracmoment as fm
 from fracmoment.networks import advice, parse_widths, plan_network
 from fracmoment.networks.laws import LayerLaw, NetworkLaw
-from fracmoment.networks.plan import known_scales, second_moment
+from fracmoment.networks.plan import known_scales
 
 
 def law(activation, fan_in, fan_out, **options):
@@ -160,7 +160,7 @@ def test_growing_networks_have_no_tail_index():
 # ---------------------------------------------------------------- schemes
 
 
-def test_second_moments_by_quadrature():
+def test_hes_scale_by_quadrature():
     for activation in (
         fm.Linear(),
         fm.ReLU(),
@@ -170,7 +170,8 @@ def test_second_moments_by_quadrature():
         lower, upper = activation.slopes
         slopes = integrate.quad(lambda a: a * a, lower, upper)[0] / (upper - lower or 1)
         mean_square = slopes if upper > lower else lower * lower
-        assert second_moment(activation) == pytest.approx((1 + mean_square) / 2)
+        he = known_scales(law(activation, 1, 1), "rms")["he"]
+        assert he**-2 == pytest.approx((1 + mean_square) / 2)
 
 
 def test_known_scales_are_the_published_ones():

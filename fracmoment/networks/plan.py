@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from fracmoment.activations import Activation, as_activation
 from fracmoment.networks.laws import Convention, LayerLaw, NetworkLaw, Weights
+from fracmoment.schemes import Glorot, He, LeCun, Lyapunov
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -152,28 +151,24 @@ def parse_widths(text: str) -> list[int]:
     return widths
 
 
-def second_moment(activation: Activation) -> float:
-    """Return E phi(z)^2 for a standard normal z, on which He's scale is built."""
-    lower, upper = (float(np.asarray(slope)) for slope in activation.slopes)
-    return (1.0 + (lower * lower + lower * upper + upper * upper) / 3.0) / 2.0
-
-
 def known_scales(law: LayerLaw, preserve: Convention) -> dict[str, float]:
-    """Return the scales of the common schemes for a layer.
+    """Return the scales of the common schemes for a layer, those of `fracmoment.schemes`.
 
-    He's is ``1 / sqrt(n E phi(z)^2)`` (for ReLU ``sqrt(2/n)``), LeCun's ``1 / sqrt(n)``, n being
-    fan_in to preserve the root mean square and fan_out to preserve the norm; Glorot's is
-    ``sqrt(2 / (fan_in + fan_out))``; none of them knows about dropout. Lyapunov's is the scale of
-    zero drift, given that the layer is alive. For orthogonal weights these are the factors that
-    give the entries the same mean square.
+    He's and LeCun's are meant to preserve the root mean square (fan_in) or the norm (fan_out);
+    neither they nor Glorot's know about dropout. Lyapunov's is the scale of zero drift, given that
+    the layer is alive. For orthogonal weights the first three are the factors that give the entries
+    the same mean square.
     """
+    fans = law.fan_in, law.fan_out
     fan = law.fan_in if preserve == "rms" else law.fan_out
-    entry = 1.0 if law.weights == "gaussian" else math.sqrt(max(law.fan_in, law.fan_out))
+    he = He(law.activation, mode="fan_in" if preserve == "rms" else "fan_out")
+    entry = 1.0 if law.weights == "gaussian" else math.sqrt(max(fans))
+    lyapunov = Lyapunov(law.activation, preserve, law.weights, law.keep_prob)
     return {
-        "he": entry / math.sqrt(fan * second_moment(law.activation)),
-        "lecun": entry / math.sqrt(fan),
-        "glorot": entry * math.sqrt(2.0 / (law.fan_in + law.fan_out)),
-        "lyapunov": law.init_scale(0.0, preserve),
+        "he": entry * float(he.scale(*fans)),
+        "lecun": entry * float(LeCun().scale(fan, fan)),
+        "glorot": entry * float(Glorot().scale(*fans)),
+        "lyapunov": float(lyapunov.scale(*fans)),
     }
 
 
