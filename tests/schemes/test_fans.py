@@ -30,9 +30,9 @@ def test_plain_layers_are_as_in_torch_and_keras(shape):
     assert fans(shape).width == shape[0]
 
 
-def counted_fans(n_in, n_out, kernel, groups, transposed):
+def counted_fans(n_in, n_out, kernel, groups, transposed, dilation):
     """Fans by counting in a convolution of ones, on a line long enough to have an inside."""
-    length = 4 * kernel
+    length = 4 * kernel * dilation
     group_in, group_out = n_in // groups, n_out // groups
     # connection[o, q, c, p]: whether output channel o at q sums input channel c at p
     connection = np.zeros((n_out, length, n_in, length), dtype=int)
@@ -42,20 +42,21 @@ def counted_fans(n_in, n_out, kernel, groups, transposed):
                 continue
             for q in range(length):
                 for k in range(kernel):
-                    p = q - k if transposed else q + k
+                    p = q - dilation * k if transposed else q + dilation * k
                     if 0 <= p < length:
                         connection[o, q, c, p] += 1
     middle = length // 2
     return connection[0, middle].sum(), connection[:, :, 0, middle].sum()
 
 
+@pytest.mark.parametrize("dilation", [1, 2])
 @pytest.mark.parametrize("transposed", [False, True])
 @pytest.mark.parametrize(("n_in", "n_out", "groups"), [(6, 4, 1), (6, 4, 2), (4, 8, 4), (3, 3, 3)])
-def test_groups_and_transposition_by_counting(n_in, n_out, groups, transposed):
+def test_groups_transposition_and_dilation_by_counting(n_in, n_out, groups, transposed, dilation):
     kernel = 3
     shape = (n_in, n_out // groups, kernel) if transposed else (n_out, n_in // groups, kernel)
     counted = fans(shape, groups=groups, transposed=transposed)
-    assert counted[:2] == counted_fans(n_in, n_out, kernel, groups, transposed)
+    assert counted[:2] == counted_fans(n_in, n_out, kernel, groups, transposed, dilation)
     assert counted.width == n_out // groups
     axes = (1, 0) if transposed else (0, 1)
     moved = (kernel, shape[axes[1]], shape[axes[0]])  # kernel, inputs, outputs

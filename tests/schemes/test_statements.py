@@ -11,6 +11,8 @@ from scipy import integrate, optimize, special, stats
 
 import fracmoment as fm
 from fracmoment import schemes
+from fracmoment.activations import as_activation
+from fracmoment.networks.laws import LayerLaw
 
 # ---------------------------------------------------------------- closed formulas
 
@@ -103,6 +105,28 @@ def test_tail_indices_of_other_scales():
 
         root = optimize.brentq(excess, 1e-4, 100)
         assert scheme.statement(n, d).order == pytest.approx(root, rel=1e-8)
+
+
+@pytest.mark.parametrize("order", [0.3, 1.0, 2.0, 3.7])
+@pytest.mark.parametrize(("n", "d"), [(30, 30), (9, 40), (50, 6)])
+def test_orders_by_definition_are_tail_indices(n, d, order):
+    """What is stated because the scale was made so, found again from the scale."""
+    for activation in ("relu", "linear", fm.LeakyReLU(0.2), "rrelu"):
+        for options in ({}, {"keep_prob": 0.7}, {"weights": "orthogonal"}, {"preserve": "norm"}):
+            scheme = schemes.Fractional(order, activation, **options)
+            statement = scheme.statement(n, d)
+            if statement.order is None:  # an isometry
+                assert activation == "linear"
+                assert statement.log_variance == 0.0
+                continue
+            law = LayerLaw(as_activation(activation), n, d, scheme.keep_prob, scheme.weights)
+            size = 1.0 if scheme.preserve == "norm" else math.sqrt(n / d)
+            found = law.tail_index(scheme.scale(n, d) * size)
+            assert statement.order == order == pytest.approx(found, rel=1e-7)
+    if d % 2 == 0 and n % 2 == 0:
+        pairs = schemes.GaussianSubmatrix(order=order)
+        found = fm.Gain("linear", d // 2).tail_index(pairs.scale(n, d) * math.sqrt(n / d))
+        assert pairs.statement(n, d).order == order == pytest.approx(found, rel=1e-7)
 
 
 @pytest.mark.parametrize("scheme", [schemes.Orthogonal(0.9), schemes.Unitary(0.9)], ids=str)
