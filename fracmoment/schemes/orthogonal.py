@@ -197,8 +197,11 @@ class Unitary(Orthogonal):
         return kernel.assemble([weights])
 
     def _state(self, site: Site) -> Statement:
-        if site.fan_in % 2 or site.width % 2:
-            message = f"fan_in and fan_out must be even, got {site.fan_in} and {site.fan_out}"
+        if site.fan_in % 2 or site.width % 2 or site.taps > 1:
+            message = (
+                "fan_in and fan_out must be even, and the layer dense, got "
+                f"{site.fan_in} -> {site.fan_out}"
+            )
             raise ValueError(message)
         statement = replace(super()._state(site), reason=_WHY_UNITARY)
         # Fourth moments of unitary matrices are not those of orthogonal ones, and enter elsewhere.

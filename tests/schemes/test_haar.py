@@ -154,6 +154,7 @@ def test_the_real_form_of_a_unitary_matrix():
         (lambda: Unitary().sample((4, 4, 3)), "dense"),
         (lambda: Unitary().sample_complex((4, 4, 3)), "matrix"),
         (lambda: Unitary().statement(3, 4), "even"),
+        (lambda: Unitary().statement_for((4, 4, 3)), "dense"),
         (lambda: Orthogonal(0.0), "factor"),
         (lambda: Orthogonal(math.inf), "factor"),
         (lambda: LooksLinear().sample((4, 3)), "fan_in must be even"),
