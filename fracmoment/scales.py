@@ -94,22 +94,31 @@ def init_scale(
     inverted = _validation.flag("inverted_dropout", inverted_dropout)
     alive = _validation.flag("given_alive", given_alive)
     laws = Laws(n_out, *slopes, keep, inverted, orthogonal)
+    domain = _domain(laws, n_in)
     if digits is not None:
         count = _validation.digits(digits)
         s = _validation.canonical("order", order)
-        check_order(laws, s, alive, allow_zero=True)
+        check_order(domain, s, alive, allow_zero=True)
 
         def one(*row: Any) -> Any:
             return _exact(row, inverted, alive, count)
 
         return _digits.broadcast(one, n_in, n_out, *exact_slopes, exact_keep, orthogonal, rms, s)
     orders = _validation.floats("order", order)
-    check_order(laws, orders, alive, allow_zero=True)
+    check_order(domain, orders, alive, allow_zero=True)
     if laws.scalar and isinstance(orders, float) and type(n_in) is int and type(rms) is bool:
         return _core.init_scale(orders, alive, n_in, rms, *laws)
     shape, (flat_orders, inputs, in_rms, *columns) = laws.flat(orders, n_in, rms)
     scales = _core.init_scales(flat_orders, alive, inputs, in_rms, *columns)
     return float(scales[0]) if shape == () else scales.reshape(shape)
+
+
+def _domain(laws: Laws, fan_in: Any) -> Laws:
+    """Return laws with the orders of the layers: one that narrows is no isometry."""
+    if laws.orthogonal is False:
+        return laws
+    laws.require_shape(np.shape(fan_in))
+    return laws._replace(orthogonal=laws.orthogonal & (fan_in <= laws.width))
 
 
 def _exact(row: tuple[Any, ...], inverted: bool, given_alive: bool, digits: int) -> Any:

@@ -191,3 +191,19 @@ def test_bad_input():
         fm.init_scale("relu", [3, 4], [3, 4, 5], 1)
     with pytest.raises(ValueError, match="digits must be"):
         fm.init_scale("relu", 3, 3, 1, digits=0)
+
+
+def test_narrowing_orthogonal_layers_have_the_orders_of_their_outputs():
+    # What is kept of a rotated vector may be arbitrarily small: its moments end at -fan_out.
+    narrow = {"weights": "orthogonal"}
+    assert fm.init_scale("linear", 64, 10, -9.5, **narrow) == pytest.approx(1.74746868326044)
+    for digits in (None, 20):
+        with pytest.raises(ValueError, match="order must be > -10"):
+            fm.init_scale("linear", 64, 10, -20, digits=digits, **narrow)
+    with pytest.raises(ValueError, match="order must be > -10"):
+        fm.init_scale(fm.LeakyReLU(0.5), [64, 10], 10, -10, **narrow)
+    # Square layers are isometries and have every order.
+    assert fm.init_scale("linear", 10, 10, -20, **narrow) == 1.0
+    assert fm.init_scale("linear", [64, 10], 10, [-9.5, -20], **narrow)[1] == 1.0
+    with pytest.raises(ValueError, match="must broadcast"):
+        fm.init_scale("linear", [64, 10], [1, 2, 3], 1, **narrow)
