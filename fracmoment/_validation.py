@@ -35,7 +35,7 @@ _RATIONAL_TEXT = re.compile(
 def _shown(value: object) -> str:
     """Return a short form of an offending value for a message."""
     try:
-        text = repr(value)
+        text = str(value) if isinstance(value, Fraction) else repr(value)
     except ValueError:  # an integer of more digits than Python converts
         return f"a {type(value).__name__} of thousands of digits"
     return text if len(text) <= 80 else f"{text[:60]}... ({len(text)} characters)"
