@@ -48,6 +48,7 @@ from fracmoment.certified.quantities import (
     sf,
     tail_index,
 )
+from fracmoment.certified.scales import init_scale
 
 __all__ = [
     "STATEMENTS",
@@ -64,6 +65,7 @@ __all__ = [
     "cdf",
     "check_certificate",
     "cumulant",
+    "init_scale",
     "log_mean",
     "log_var",
     "make_certificate",

@@ -36,6 +36,7 @@ __all__ = [
     "log_var",
     "moment",
     "scale",
+    "scale_order",
     "scale_remainder",
     "sf",
     "tail_index",
@@ -506,6 +507,13 @@ def _order(
     if ends[0] <= 0 or given_alive:
         corners.require_live()
     return ends
+
+
+def scale_order(gain: Any, order: Any, given_alive: bool) -> Fraction:
+    """Return the order of a scale exactly, checked against the domain of the law."""
+    exact = _validation.rational("order", order)
+    _order(_Corners(gain, None), exact, given_alive, allow_zero=True)
+    return exact
 
 
 def enclose(function: Callable[[], Any], law: Law, digits: int, what: str) -> Enclosure:
