@@ -86,7 +86,7 @@ from fracmoment.tails import (
 )
 
 if TYPE_CHECKING:
-    from fracmoment import certified, schemes
+    from fracmoment import certified, export, schemes
     from fracmoment.network import Network
 
 __all__ = [
@@ -133,6 +133,7 @@ __all__ = [
     "critical_scale",
     "depth_limit",
     "drift",
+    "export",
     "f_moment",
     "finite_orders",
     "fuss_catalan",
@@ -179,7 +180,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """Import on first use what is large or needs slow libraries: python-flint, much of SciPy."""
-    if name in ("certified", "schemes"):
+    if name in ("certified", "export", "schemes"):
         return importlib.import_module(f"fracmoment.{name}")
     if name == "Network":
         return importlib.import_module("fracmoment.network").Network

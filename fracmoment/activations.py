@@ -179,6 +179,20 @@ _BY_NAME: dict[str, Activation] = {
 }
 
 
+_NAMES = {type(activation): name for name, activation in _BY_NAME.items()}
+
+
+def name_of(activation: Activation) -> str:
+    """Return the name of an activation, without its slopes.
+
+    Examples
+    --------
+    >>> name_of(LeakyReLU(0.2))
+    'leaky_relu'
+    """
+    return _NAMES[type(activation)]
+
+
 def as_activation(value: object, name: str = "activation") -> Activation:
     """Return an activation from an instance or one of the known names."""
     if isinstance(value, Activation) and type(value) is not Activation:

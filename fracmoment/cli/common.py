@@ -6,7 +6,6 @@ import argparse
 import difflib
 import json
 import math
-import os
 import sys
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO
@@ -19,16 +18,14 @@ from fracmoment import _validation
 from fracmoment.activations import (
     Activation,
     LeakyReLU,
-    Linear,
     RandomizedLeakyReLU,
-    ReLU,
     as_activation,
+    name_of,
 )
 from fracmoment.networks.laws import CERTAIN_ORDER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from pathlib import Path
 
 WIDTH = 80
 
@@ -43,12 +40,8 @@ _SYNONYMS = {
     "randomized_leaky_relu": "rrelu",
 }
 ACTIVATIONS = ("linear", "relu", "leaky_relu", "rrelu")
-_FORMATS = {
-    LeakyReLU: "leaky_relu",
-    Linear: "linear",
-    RandomizedLeakyReLU: "rrelu",
-    ReLU: "relu",
-}
+# Slopes are exact: 0.01 is 1/100 whether it is typed or not.
+_SLOPE, _LOWER, _UPPER = "0.01", "1/8", "1/3"
 
 
 class Parser(argparse.ArgumentParser):
@@ -87,26 +80,32 @@ def add_widths_option(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_activation_options(parser: argparse.ArgumentParser) -> None:
-    """Add the choice of an activation and its slopes."""
+def add_activation_options(parser: argparse.ArgumentParser, *, several: bool = False) -> None:
+    """Add the choice of an activation, or of several, and its slopes."""
     group = parser.add_argument_group("activation")
+    more = "; several, separated by commas, in tables" if several else ""
     group.add_argument(
         "--activation",
+        *(("--activations",) if several else ()),
         metavar="NAME",
         default="relu",
-        help="relu (default), leaky_relu, rrelu or linear",
+        help=f"relu (default), leaky_relu, rrelu or linear{more}",
     )
     group.add_argument(
         "--slope",
         "--negative-slope",
         metavar="A",
-        help="slope of leaky_relu's negative side (default 0.01)",
+        help=f"slope of leaky_relu's negative side (default {_SLOPE}){more}",
     )
     group.add_argument(
-        "--lower", metavar="L", help="rrelu: lower end of the random slope (default 1/8)"
+        "--lower",
+        metavar="L",
+        help=f"rrelu: lower end of the random slope (default {_LOWER})",
     )
     group.add_argument(
-        "--upper", metavar="U", help="rrelu: upper end of the random slope (default 1/3)"
+        "--upper",
+        metavar="U",
+        help=f"rrelu: upper end of the random slope (default {_UPPER})",
     )
 
 
@@ -170,16 +169,35 @@ def activation_name(
 def read_activation(arguments: argparse.Namespace) -> Activation:
     """Return the activation that the options ask for."""
     name = activation_name(arguments.activation)
+    _check_slopes(arguments, [name])
+    return _activation(name, arguments.slope, arguments)
+
+
+def read_activations(arguments: argparse.Namespace) -> list[Activation]:
+    """Return the activations that the options ask for; leaky_relu stands for every slope."""
+    names = [activation_name(part) for part in arguments.activation.split(",")]
+    _check_slopes(arguments, names)
+    slopes = [None] if arguments.slope is None else arguments.slope.split(",")
+    return [
+        _activation(name, slope, arguments)
+        for name in names
+        for slope in (slopes if name == "leaky_relu" else [None])
+    ]
+
+
+def _check_slopes(arguments: argparse.Namespace, names: Sequence[str]) -> None:
     for option, owner in (("slope", "leaky_relu"), ("lower", "rrelu"), ("upper", "rrelu")):
-        if getattr(arguments, option) is not None and name != owner:
-            msg = f"--{option} belongs to {owner}, not to {name}"
+        if getattr(arguments, option) is not None and owner not in names:
+            msg = f"--{option} belongs to {owner}, not to {', '.join(names)}"
             raise ValueError(msg)
-    if name == "leaky_relu" and arguments.slope is not None:
-        return LeakyReLU(arguments.slope)
+
+
+def _activation(name: str, slope: str | None, arguments: argparse.Namespace) -> Activation:
+    if name == "leaky_relu":
+        return LeakyReLU(_SLOPE if slope is None else slope)
     if name == "rrelu":
-        default = RandomizedLeakyReLU()
-        lower = default.lower if arguments.lower is None else arguments.lower
-        upper = default.upper if arguments.upper is None else arguments.upper
+        lower = _LOWER if arguments.lower is None else arguments.lower
+        upper = _UPPER if arguments.upper is None else arguments.upper
         return RandomizedLeakyReLU(lower, upper)
     return as_activation(name)
 
@@ -212,7 +230,7 @@ def describe_activation(activation: Activation) -> str:
     >>> describe_activation(LeakyReLU(0.25))
     'leaky_relu(0.25)'
     """
-    name = _FORMATS[type(activation)]
+    name = name_of(activation)
     if isinstance(activation, LeakyReLU):
         return f"{name}({float(activation.slopes[0]):g})"
     if isinstance(activation, RandomizedLeakyReLU):
@@ -223,7 +241,7 @@ def describe_activation(activation: Activation) -> str:
 
 def activation_json(activation: Activation) -> dict[str, Any]:
     """Return an activation as data."""
-    result: dict[str, Any] = {"name": _FORMATS[type(activation)]}
+    result: dict[str, Any] = {"name": name_of(activation)}
     lower, upper = (float(slope) for slope in activation.slopes)
     if isinstance(activation, LeakyReLU):
         result["negative_slope"] = lower
@@ -290,16 +308,6 @@ def _finite(data: Any) -> Any:
     if isinstance(data, (list, tuple)):
         return [_finite(value) for value in data]
     return data
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file under another name and rename it, so that it is whole or not there."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def number(value: float, digits: int = 4) -> str:
