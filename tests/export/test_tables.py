@@ -9,6 +9,7 @@ import pytest
 
 import fracmoment as fm
 from fracmoment.certified import CertificationError, init_scale
+from fracmoment.certified.scales import LayerScale
 from fracmoment.export import tabulate
 from fracmoment.export.labels import exact_text, label
 
@@ -67,6 +68,8 @@ def test_classical_scales():
     assert relu["variance_scaling"] == (2.0, "2.00000000000")
     assert relu["torch_gain"] == (2.0**0.5, "1.41421356237")
     assert linear["variance_scaling"] == (1.0, "1.00000000000")
+    (drawn,) = tabulate(fm.RandomizedLeakyReLU(-1, 1), 7, 2, digits=3).constants
+    assert drawn.numbers["variance_scaling"] == (1.5, "1.50")  # 1 over (1 + 1/3)/2
     (norm,) = tabulate("relu", [(128, 32)], 2, digits=3, preserve="norm").constants
     assert norm.numbers["std"] == (0.25, "0.250")
 
@@ -189,3 +192,22 @@ def test_enclosures_of_narrowing_orthogonal_layers():
     with pytest.raises(ValueError, match="order must be > -10, got -20"):
         init_scale("linear", 64, 10, -20, weights="orthogonal")
     assert init_scale("linear", 10, 10, -20, weights="orthogonal").is_exact()
+
+
+@pytest.mark.parametrize("weights", ["gaussian", "orthogonal"])
+@pytest.mark.parametrize(
+    "dropout", [{}, {"keep_prob": "2/3"}, {"keep_prob": "2/3", "inverted_dropout": False}]
+)
+@pytest.mark.parametrize("fans", [(3, 3), (5, 2), (1, 2)])
+def test_exact_squares_lie_in_the_enclosures(weights, dropout, fans):
+    slopes = [fm.LeakyReLU("-1/3"), fm.RandomizedLeakyReLU("-1/3", "-1/8")]
+    for activation in ["relu", "linear", *slopes]:
+        layer = LayerScale.of(activation, *fans, 2, weights=weights, **dropout)
+        assert layer.exact_square() in layer.enclose(18) ** 2
+    for order in ("0", "1/3", "7"):
+        layer = LayerScale.of("linear", *fans, order, weights=weights, **dropout)
+        exact = layer.exact_square()
+        # Rational at every order for isometries alone.
+        assert (exact is None) == (weights == "gaussian" or fans[0] > fans[1] or bool(dropout))
+        if exact is not None:
+            assert exact in layer.enclose(18) ** 2
