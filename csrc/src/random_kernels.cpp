@@ -13,33 +13,24 @@ namespace {
 
 constexpr int W = kLanes;
 
-struct BitsPair {
-  VecBits first, second;
-};
-
 void bits(const Stream& stream, std::uint64_t replica, std::uint64_t* out, std::size_t n) {
-  fill_groups(stream, replica, out, n,
-              [](const Block& b) { return BitsPair{first_bits(b), second_bits(b)}; });
+  fill_numbers<VecBits>(stream, replica, out, n, [](VecBits u) { return u; });
 }
 
 void normals(const Stream& stream, std::uint64_t replica, double* out, std::size_t n) {
-  fill_groups(stream, replica, out, n,
-              [](const Block& b) { return normal_pair(first_bits(b), second_bits(b)); });
+  fill_groups<Vec>(stream, replica, out, n,
+                   [](const auto& random, auto& z) { normal_pairs(random, z); });
 }
 
 void float_normals(const Stream& stream, std::uint64_t replica, float* out, std::size_t n) {
-  fill_groups(stream, replica, out, n, [](const Block& b) {
-    return normal_pair((VecFBits)first_bits(b), (VecFBits)second_bits(b));
-  });
+  fill_groups<VecF>(stream, replica, out, n,
+                    [](const auto& random, auto& z) { normal_pairs(random, z); });
 }
 
 void variates(const QuantileTable& table, const Stream& stream, std::uint64_t replica, double* out,
               std::size_t n) {
   const TableLanes lanes(table);
-  fill_groups(stream, replica, out, n, [&](const Block& b) {
-    return NormalPair<Vec>{variates(table, lanes, first_bits(b)),
-                           variates(table, lanes, second_bits(b))};
-  });
+  fill_numbers<Vec>(stream, replica, out, n, [&](VecBits u) { return variates(table, lanes, u); });
 }
 
 // One number a replica: sums(replicas, sum) writes them for all groups.

@@ -17,35 +17,24 @@ constexpr int W = kLanes;
 constexpr int kVectors =
     std::max(kInterleave, 8 / W);  // drawn together: whole groups of 8 replicas
 
-template <class V>
-struct Two {
-  V first, second;
-};
-
 void uniforms(const Stream& stream, std::uint64_t replica, double* out, std::size_t n) {
-  const auto uniform = [](VecBits u) { return to_nearest(u >> 11) * 0x1p-53; };
-  fill_groups(stream, replica, out, n, [&](const Block& b) {
-    return Two<Vec>{uniform(first_bits(b)), uniform(second_bits(b))};
-  });
+  fill_numbers<Vec>(stream, replica, out, n,
+                    [](VecBits u) { return to_nearest(u >> 11) * 0x1p-53; });
 }
 
 void float_uniforms(const Stream& stream, std::uint64_t replica, float* out, std::size_t n) {
-  const auto uniform = [](VecBits u) { return to_nearest((VecFBits)u >> 8) * 0x1p-24f; };
-  fill_groups(stream, replica, out, n, [&](const Block& b) {
-    return Two<VecF>{uniform(first_bits(b)), uniform(second_bits(b))};
-  });
+  fill_numbers<VecF>(stream, replica, out, n,
+                     [](VecBits u) { return to_nearest((VecFBits)u >> 8) * 0x1p-24f; });
 }
 
 void gains(const QuantileTable& table, double log_mean, const Stream& stream, std::uint64_t replica,
            double* out, std::size_t n) {
   const TableLanes lanes(table);
   const Vec scale = scaled_exp(splat<Vec>(1.0), splat<Vec>(log_mean));
-  const auto gain = [&](VecBits u) {
+  fill_numbers<Vec>(stream, replica, out, n, [&](VecBits u) {
     const Vec x = variates(table, lanes, u);
     return select((VecInt)(x == -__builtin_inf()), Vec{}, scaled_exp(scale, x));
-  };
-  fill_groups(stream, replica, out, n,
-              [&](const Block& b) { return Two<Vec>{gain(first_bits(b)), gain(second_bits(b))}; });
+  });
 }
 
 void alias_variates(const AliasTable& table, const Stream& stream, std::uint64_t replica,
@@ -54,14 +43,11 @@ void alias_variates(const AliasTable& table, const Stream& stream, std::uint64_t
   const int column_bits = table.column_bits();
   const std::uint64_t other = (std::uint64_t(1) << column_bits) - 1;
   const std::uint64_t within = ~std::uint64_t(0) >> column_bits;
-  const auto variate = [&](VecBits u) {
+  fill_numbers<VecInt>(stream, replica, out, n, [&](VecBits u) {
     const VecBits column = u >> (64 - column_bits);
     const VecBits word = gather_words(words, column);
     const VecInt own = (VecInt)(u & within) < (VecInt)(word >> column_bits);
     return select(own, (VecInt)column, (VecInt)(word & other)) + table.first();
-  };
-  fill_groups(stream, replica, out, n, [&](const Block& b) {
-    return Two<VecInt>{variate(first_bits(b)), variate(second_bits(b))};
   });
 }
 
@@ -69,12 +55,13 @@ constexpr std::size_t kBatch = 1024;  // elements whose rejected attempts are co
 
 // Elements of a batch, in order; what follows them are old entries, good for unused lanes.
 struct Pending {
-  std::uint64_t index[kBatch + W] = {};
+  std::uint64_t index[kBatch + W * 4] = {};
   std::size_t count = 0;
   FRACMOMENT_INLINE void push_where(VecInt mask, VecInt elements) {
 #if defined(__AVX512F__) && defined(__AVX512DQ__)
     const __mmask8 chosen = _mm512_movepi64_mask((__m512i)mask);
-    _mm512_mask_compressstoreu_epi64(index + count, chosen, (__m512i)elements);
+    const __m512i front = _mm512_maskz_compress_epi64(chosen, (__m512i)elements);
+    std::memcpy(index + count, &front, sizeof front);
     count += std::size_t(__builtin_popcount(chosen));
 #else
     for (int j = 0; j < W; ++j) {
@@ -91,9 +78,9 @@ struct Pending {
 };
 
 FRACMOMENT_INLINE VecInt consecutive(std::size_t first) {
-  VecInt r;
-  for (int j = 0; j < W; ++j) r[j] = std::int64_t(first) + j;
-  return r;
+  VecInt r{};
+  for (int j = 0; j < W; ++j) r[j] = j;
+  return r + std::int64_t(first);
 }
 // Lanes that a list of `count` elements fills from `start` on.
 FRACMOMENT_INLINE VecInt used_lanes(std::size_t start, std::size_t count) {
@@ -103,15 +90,15 @@ FRACMOMENT_INLINE VecInt used_lanes(std::size_t start, std::size_t count) {
 template <bool one_shape>
 class GammaBatch {
  public:
-  GammaBatch(const Stream& stream, std::uint64_t first, const double* shape, std::size_t n)
-      : stream_(stream), first_(first), n_(n), common_(splat<Vec>(*shape)) {
-    if (one_shape) {
-      std::fill(shape_, shape_ + kBatch, *shape);
-    } else {
-      std::fill(std::copy(shape, shape + n, shape_), shape_ + kBatch, 1.0);
-    }
+  explicit GammaBatch(const Stream& stream, const double* shape)
+      : stream_(stream), replicas_(stream), one_(stream), common_(splat<Vec>(*shape)) {
+    if (one_shape) std::fill(shape_, shape_ + kBatch, *shape);
   }
-  const double* draw() {
+  // Elements first, ..., first + n - 1.
+  const double* draw(std::uint64_t first, const double* shape, std::size_t n) {
+    first_ = first;
+    n_ = n;
+    if (!one_shape) std::fill(std::copy(shape, shape + n, shape_), shape_ + kBatch, 1.0);
     for (std::size_t at = 0; at < n_; at += 2 * W * kVectors) first_attempts(at);
     for (std::uint32_t attempt = 1; pending_.count > 0; ++attempt) attempt_again(attempt);
     if (!one_shape || shape_[0] < 1.0)
@@ -120,7 +107,6 @@ class GammaBatch {
   }
 
  private:
-  using Replicas = ReplicaLanes<kVectors>;
   // The first of the elements that are the first numbers of vector i.
   static constexpr std::size_t place(int i) { return std::size_t(i * W / 8 * 16 + i * W % 8); }
   std::uint64_t pair_of(std::size_t index) const {
@@ -133,14 +119,15 @@ class GammaBatch {
   }
 
   void first_attempts(std::size_t at) {
-    const Replicas replicas(stream_, pair_of(at));
+    replicas_.move(stream_, pair_of(at));
     Block normals[kVectors], accepts[kVectors];
-    replicas.draw(0, kGammaNormals, normals);
-    replicas.draw(0, kGammaAccepts, accepts);
+    replicas_.draw(0, kGammaNormals, normals);
+    replicas_.draw(0, kGammaAccepts, accepts);
+    LanePair<Vec> z[kVectors];
+    normal_pairs(normals, z);
     for (int i = 0; i < kVectors; ++i) {
-      const NormalPair<Vec> z = normal_pair(first_bits(normals[i]), second_bits(normals[i]));
-      attempt(at + place(i), z.first, first_bits(accepts[i]));
-      attempt(at + place(i) + 8, z.second, second_bits(accepts[i]));
+      attempt(at + place(i), z[i].first, accepts[i].first);
+      attempt(at + place(i) + 8, z[i].second, accepts[i].second);
     }
   }
   FRACMOMENT_INLINE void attempt(std::size_t at, Vec normal, VecBits bits) {
@@ -158,14 +145,15 @@ class GammaBatch {
       const VecBits element = (VecBits)index + first_;
       const VecBits replica[1] = {(element >> 4 << 3) + (element & std::uint64_t(7))};
       const VecInt second = (VecInt)((element & std::uint64_t(8)) != std::uint64_t(0));
-      const ReplicaLanes<1> replicas(stream_, replica);
+      one_.move(stream_, replica);
       Block normals[1], accepts[1];
-      replicas.draw(attempt, kGammaNormals, normals);
-      replicas.draw(attempt, kGammaAccepts, accepts);
-      const NormalPair<Vec> z = normal_pair(first_bits(normals[0]), second_bits(normals[0]));
-      const VecBits bits = second ? second_bits(accepts[0]) : first_bits(accepts[0]);
-      const GammaTrial trial =
-          gamma_trial(GammaShape(gather(shape_, index)), select(second, z.second, z.first), bits);
+      one_.draw(attempt, kGammaNormals, normals);
+      one_.draw(attempt, kGammaAccepts, accepts);
+      LanePair<Vec> z[1];
+      normal_pairs(normals, z);
+      const VecBits bits = second ? accepts[0].second : accepts[0].first;
+      const GammaTrial trial = gamma_trial(GammaShape(gather(shape_, index)),
+                                           select(second, z[0].second, z[0].first), bits);
       const VecInt used = used_lanes(start, count);
       for (int j = 0; j < W; ++j)
         if (used[j]) value_[index[j]] = trial.value[j];
@@ -178,12 +166,12 @@ class GammaBatch {
     for (std::size_t j = 0; j < 2 * kVectors; ++j)
       below |= (VecInt)(load<Vec>(shape_ + at + j * W) < 1.0);
     if (!any(below)) return;
-    const Replicas replicas(stream_, pair_of(at));
+    replicas_.move(stream_, pair_of(at));
     Block random[kVectors];
-    replicas.draw(0, kGammaPowers, random);
+    replicas_.draw(0, kGammaPowers, random);
     for (int i = 0; i < kVectors; ++i) {
-      raise(at + place(i), first_bits(random[i]));
-      raise(at + place(i) + 8, second_bits(random[i]));
+      raise(at + place(i), random[i].first);
+      raise(at + place(i) + 8, random[i].second);
     }
   }
   FRACMOMENT_INLINE void raise(std::size_t at, VecBits bits) {
@@ -191,8 +179,10 @@ class GammaBatch {
   }
 
   Stream stream_;
-  std::uint64_t first_;
-  std::size_t n_;
+  ReplicaLanes<kVectors> replicas_;
+  ReplicaLanes<1> one_;
+  std::uint64_t first_ = 0;
+  std::size_t n_ = 0;
   GammaShape common_;
   double shape_[kBatch], value_[kBatch];
   Pending pending_;
@@ -201,10 +191,10 @@ class GammaBatch {
 template <bool one_shape>
 void gamma_batches(const double* shape, const Stream& stream, std::uint64_t first, double* out,
                    std::size_t n) {
+  GammaBatch<one_shape> batch(stream, shape);
   for (std::size_t done = 0; done < n; done += kBatch) {
     const std::size_t count = std::min(kBatch, n - done);
-    GammaBatch<one_shape> batch(stream, first + done, one_shape ? shape : shape + done, count);
-    std::copy_n(batch.draw(), count, out + done);
+    std::copy_n(batch.draw(first + done, shape + (one_shape ? 0 : done), count), count, out + done);
   }
 }
 
@@ -215,106 +205,161 @@ void gammas(const double* shape, bool one_shape, const Stream& stream, std::uint
 
 class BinomialBatch {
  public:
-  BinomialBatch(const Stream& stream, std::uint64_t first, const std::int64_t* trials,
-                const double* p, std::size_t n)
-      : stream_(stream), first_(first), n_(n) {
+  explicit BinomialBatch(const Stream& stream) : stream_(stream), replicas_(stream) {}
+  // Elements first, ..., first + n - 1.
+  void draw(std::uint64_t first, const std::int64_t* trials, const double* p, std::int64_t* out,
+            std::size_t n) {
+    first_ = first;
+    take(trials, p, n);
+    for (std::size_t at = 0; at < n; at += W * kTogether) first_attempts(at);
+    for (std::uint32_t attempt = 1; judge(); ++attempt)
+      for (std::size_t start = 0; start < rejected_.count; start += W * kTogether)
+        attempt_again(attempt, start);
     for (std::size_t i = 0; i < n; ++i) {
-      trials_[i] = double(trials[i]);
-      q_[i] = p[i] > 0.5 ? 1.0 - p[i] : p[i];
+      const auto k = std::int64_t(value_[i]);
+      out[i] = p[i] > 0.5 ? trials[i] - k : k;
     }
-    std::fill(trials_ + n, trials_ + kBatch, 0.0);
-    std::fill(q_ + n, q_ + kBatch, 0.0);
-  }
-  const double* draw() {
-    for (std::size_t at = 0; at < n_; at += W * kInterleave) first_attempts(at);
-    settle_contested();
-    for (std::uint32_t attempt = 1; pending_.count > 0; ++attempt) attempt_again(attempt);
-    return value_;
   }
 
  private:
+  static constexpr int kTogether = std::max(kInterleave, 4);
+  using Vecs = Vec[kTogether];
+
+  // A whole batch is read where it is, another one from a copy that is filled up.
+  void take(const std::int64_t* trials, const double* p, std::size_t n) {
+    trials_ = trials;
+    p_ = p;
+    if (n == kBatch) return;
+    std::fill(std::copy_n(trials, n, last_trials_), last_trials_ + kBatch, 0);
+    std::fill(std::copy_n(p, n, last_p_), last_p_ + kBatch, 0.0);
+    trials_ = last_trials_;
+    p_ = last_p_;
+  }
+  FRACMOMENT_INLINE static Vec folded(Vec p) { return select((VecInt)(p > 0.5), 1.0 - p, p); }
+  FRACMOMENT_INLINE void load_parameters(std::size_t at, Vecs& n, Vecs& q) const {
+    for (int i = 0; i < kTogether; ++i) {
+      VecInt trials;
+      std::memcpy(&trials, trials_ + at + std::size_t(i * W), sizeof trials);
+      n[i] = to_double(trials);
+      q[i] = folded(load<Vec>(p_ + at + std::size_t(i * W)));
+    }
+  }
+  template <int m>
+  FRACMOMENT_INLINE void gather_parameters(const VecInt (&index)[m], Vec (&n)[m],
+                                           Vec (&q)[m]) const {
+    for (int i = 0; i < m; ++i) {
+      n[i] = to_double((VecInt)gather_words((const std::uint64_t*)trials_, (VecBits)index[i]));
+      q[i] = folded(gather(p_, index[i]));
+    }
+  }
+
   void first_attempts(std::size_t at) {
-    Vec n[kInterleave], q[kInterleave], value[kInterleave];
-    VecInt inverted[kInterleave];
+    Vecs n, q, few, value;
+    VecInt inverted[kTogether];
     bool some_inverted = false, some_proposed = false;
-    for (int i = 0; i < kInterleave; ++i) {
-      n[i] = load<Vec>(trials_ + at + std::size_t(i * W));
-      q[i] = load<Vec>(q_ + at + std::size_t(i * W));
+    load_parameters(at, n, q);
+    for (int i = 0; i < kTogether; ++i) {
       inverted[i] = (VecInt)(n[i] * q[i] < kLeastForHat);
       some_inverted |= any(inverted[i]);
       some_proposed |= !all(inverted[i]);
     }
-    Block random[kInterleave];
-    ReplicaLanes<kInterleave>(stream_, first_ + at).draw(0, 0, random);
+    Block random[kTogether];
+    replicas_.move(stream_, first_ + at);
+    replicas_.draw(0, 0, random);
     if (some_inverted) {
-      Vec few[kInterleave];
-      for (int i = 0; i < kInterleave; ++i) few[i] = select(inverted[i], n[i], Vec{});
+      for (int i = 0; i < kTogether; ++i) few[i] = select(inverted[i], n[i], Vec{});
       binomial_inversion(few, q, random, value);
-      for (int i = 0; i < kInterleave; ++i) store(value_ + at + std::size_t(i * W), value[i]);
+      for (int i = 0; i < kTogether; ++i) store(value_ + at + std::size_t(i * W), value[i]);
     }
     if (!some_proposed) return;
-    for (int i = 0; i < kInterleave; ++i) {
+    const BinomialTrial<kTogether> trial(n, q, random);
+    for (int i = 0; i < kTogether; ++i) {
       const std::size_t here = at + std::size_t(i * W);
-      const BinomialTrial trial = binomial_trial(BinomialHat(n[i], q[i]), n[i], random[i]);
-      store(value_ + here,
-            some_inverted ? select(inverted[i], value[i], trial.value) : trial.value);
-      store(distance_ + here, trial.distance);
-      store(uniform_ + here, trial.uniform);
-      contested_.push_where(~(trial.accepted | inverted[i]), consecutive(here));
+      const Vec drawn = trial.value[i];
+      store(value_ + here, some_inverted ? select(inverted[i], value[i], drawn) : drawn);
+      store(distance_ + here, trial.distance[i]);
+      store(uniform_ + here, trial.uniform[i]);
+      contested_.push_where(~(trial.at_once[i] | inverted[i]), consecutive(here));
     }
   }
 
-  void attempt_again(std::uint32_t attempt) {
-    for (std::size_t start = 0; start < pending_.count; start += W) {
-      const VecInt index = pending_.elements(start);
-      const VecInt used = used_lanes(start, pending_.count);
-      const Vec n = gather(trials_, index), q = gather(q_, index);
-      const VecBits replica[1] = {(VecBits)index + first_};
-      Block random[1];
-      ReplicaLanes<1>(stream_, replica).draw(attempt, 0, random);
-      const BinomialTrial trial = binomial_trial(BinomialHat(n, q), n, random[0]);
+  void attempt_again(std::uint32_t attempt, std::size_t start) {
+    Vecs n, q;
+    VecInt index[kTogether];
+    VecBits replica[kTogether];
+    for (int i = 0; i < kTogether; ++i) {
+      index[i] = rejected_.elements(start + std::size_t(i * W));
+      replica[i] = (VecBits)index[i] + first_;
+    }
+    gather_parameters(index, n, q);
+    Block random[kTogether];
+    replicas_.move(stream_, replica);
+    replicas_.draw(attempt, 0, random);
+    const BinomialTrial<kTogether> trial(n, q, random);
+    for (int i = 0; i < kTogether; ++i) {
+      const VecInt used = used_lanes(start + std::size_t(i * W), rejected_.count);
       for (int j = 0; j < W; ++j) {
         if (!used[j]) continue;
-        value_[index[j]] = trial.value[j];
-        distance_[index[j]] = trial.distance[j];
-        uniform_[index[j]] = trial.uniform[j];
+        value_[index[i][j]] = trial.value[i][j];
+        distance_[index[i][j]] = trial.distance[i][j];
+        uniform_[index[i][j]] = trial.uniform[i][j];
       }
-      contested_.push_where(~trial.accepted & used, index);
+      contested_.push_where(~trial.at_once[i] & used, index[i]);
     }
-    settle_contested();
   }
 
-  // The exact test of what was not accepted at once; what fails is pending.
-  void settle_contested() {
-    pending_.count = 0;
-    for (std::size_t start = 0; start < contested_.count; start += W) {
-      const VecInt index = contested_.elements(start);
-      const Vec n = gather(trials_, index), q = gather(q_, index);
-      const VecInt accepted = binomial_accepted(BinomialHat(n, q), n, q, gather(value_, index),
-                                                gather(distance_, index), gather(uniform_, index));
-      pending_.push_where(~accepted & used_lanes(start, contested_.count), index);
+  // Of what was not accepted at once; whether anything is rejected.
+  bool judge() {
+    rejected_.count = 0;
+    for (std::size_t start = 0; start < contested_.count; start += W * kTogether) {
+      Vecs n, q, value, distance, uniform;
+      VecInt index[kTogether];
+      for (int i = 0; i < kTogether; ++i) {
+        index[i] = contested_.elements(start + std::size_t(i * W));
+        value[i] = gather(value_, index[i]);
+        distance[i] = gather(distance_, index[i]);
+        uniform[i] = gather(uniform_, index[i]);
+      }
+      gather_parameters(index, n, q);
+      const BinomialVerdict<kTogether> verdict = binomial_verdict(n, q, value, distance, uniform);
+      for (int i = 0; i < kTogether; ++i) {
+        const VecInt used = used_lanes(start + std::size_t(i * W), contested_.count);
+        rejected_.push_where(verdict.rejected[i] & used, index[i]);
+        if (any(verdict.open[i] & used)) open_.push_where(verdict.open[i] & used, index[i]);
+      }
     }
     contested_.count = 0;
+    judge_exactly();
+    return rejected_.count > 0;
+  }
+  void judge_exactly() {
+    for (std::size_t start = 0; start < open_.count; start += W) {
+      const VecInt index[1] = {open_.elements(start)};
+      Vec n[1], q[1];
+      gather_parameters(index, n, q);
+      const VecInt accepted =
+          binomial_accepted(n[0], q[0], gather(value_, index[0]), gather(distance_, index[0]),
+                            gather(uniform_, index[0]));
+      rejected_.push_where(~accepted & used_lanes(start, open_.count), index[0]);
+    }
+    open_.count = 0;
   }
 
   Stream stream_;
-  std::uint64_t first_;
-  std::size_t n_;
-  double trials_[kBatch], q_[kBatch], value_[kBatch], distance_[kBatch] = {}, uniform_[kBatch] = {};
-  Pending pending_, contested_;
+  ReplicaLanes<kTogether> replicas_;
+  std::uint64_t first_ = 0;
+  const std::int64_t* trials_ = nullptr;
+  const double* p_ = nullptr;
+  std::int64_t last_trials_[kBatch];
+  double last_p_[kBatch], value_[kBatch], distance_[kBatch] = {}, uniform_[kBatch] = {};
+  Pending contested_, open_, rejected_;
 };
 
 void binomials(const std::int64_t* trials, const double* p, const Stream& stream,
                std::uint64_t first, std::int64_t* out, std::size_t n) {
-  for (std::size_t done = 0; done < n; done += kBatch) {
-    const std::size_t count = std::min(kBatch, n - done);
-    BinomialBatch batch(stream, first + done, trials + done, p + done, count);
-    const double* value = batch.draw();
-    for (std::size_t i = done; i < done + count; ++i) {
-      const auto k = std::int64_t(value[i - done]);
-      out[i] = p[i] > 0.5 ? trials[i] - k : k;
-    }
-  }
+  BinomialBatch batch(stream);
+  for (std::size_t done = 0; done < n; done += kBatch)
+    batch.draw(first + done, trials + done, p + done, out + done, std::min(kBatch, n - done));
 }
 
 }  // namespace

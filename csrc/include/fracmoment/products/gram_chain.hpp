@@ -82,7 +82,8 @@ class GramChain {
 
   // The Gram matrix of phi(h), h of the covariance of factor_ and roots_, unit by unit.
   void draw_units(const Layer& layer, std::uint32_t k) {
-    const Units<n> units(layer, k, replicas_);
+    const LayerLanes<n> lanes(replicas_, k);
+    const Units<n> units(layer, lanes);
     const std::uint32_t m = std::uint32_t(task_.count);
     const std::uint32_t pairs = std::uint32_t((layer.fan_out + 1) / 2);
     gram_.clear();
@@ -91,13 +92,14 @@ class GramChain {
       const double second = 2 * std::int64_t(j) + 1 < layer.fan_out ? 1.0 : 0.0;
       for (std::uint32_t q = 0; q < m; ++q) {
         Block random[n];
-        replicas_.draw(k, j * m + q, random);
+        lanes.draw(j * m + q, random);
+        LanePair<Vec> z[n];
+        normal_pairs(random, z);
         for (int i = 0; i < n; ++i) {
-          const NormalPair<Vec> z = normal_pair(first_bits(random[i]), second_bits(random[i]));
           const Vec root = roots_[q].of[i];
-          const NormalPair<Vec> own = {root * z.first, root * z.second};
+          const LanePair<Vec> own = {root * z[i].first, root * z[i].second};
           normals_[q].of[i] = own;
-          NormalPair<Vec> h{};  // in an order in which equal signals round equally
+          LanePair<Vec> h{};  // in an order in which equal signals round equally
           for (std::uint32_t p = 0; p < q; ++p) {
             const Vec factor = factor_(q, p).of[i];
             h.first = fma(factor, normals_[p].of[i].first, h.first);
@@ -106,7 +108,7 @@ class GramChain {
           units_[q].of[i] = pair.apply(i, {h.first + own.first, h.second + own.second});
           units_[q].of[i].second *= second;
           for (std::uint32_t p = 0; p <= q; ++p) {
-            const NormalPair<Vec>&a = units_[q].of[i], &b = units_[p].of[i];
+            const LanePair<Vec>&a = units_[q].of[i], &b = units_[p].of[i];
             gram_(q, p).of[i] = fma(a.second, b.second, fma(a.first, b.first, gram_(q, p).of[i]));
           }
         }
@@ -122,7 +124,7 @@ class GramChain {
   }
 
   struct PairGroups {
-    NormalPair<Vec> of[n];
+    LanePair<Vec> of[n];
   };
 
   const SignalTask& task_;

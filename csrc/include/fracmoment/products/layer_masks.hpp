@@ -39,8 +39,8 @@ class LayerMasks {
     for (std::size_t k = 0; k < kept_.size(); k += 2) {
       Block random[1];
       replicas_.draw(layer_, kMaskBlocks + std::uint32_t(k / 2), 0, random);
-      count += bit_count(first_bits(random[0]) & kept_[k]);
-      if (k + 1 < kept_.size()) count += bit_count(second_bits(random[0]) & kept_[k + 1]);
+      count += bit_count(random[0].first & kept_[k]);
+      if (k + 1 < kept_.size()) count += bit_count(random[0].second & kept_[k + 1]);
     }
     return count;
   }
@@ -50,7 +50,7 @@ class LayerMasks {
     for (int i = 0; i < width; i += 2) {
       Block random[1];
       replicas_.draw(layer_, kDropoutBlocks + std::uint32_t(i / 2), 0, random);
-      const VecBits words[2] = {first_bits(random[0]), second_bits(random[0])};
+      const VecBits words[2] = {random[0].first, random[0].second};
       for (int j = i; j < std::min(i + 2, width); ++j) {
         const VecBits dropped = (VecBits)(open_uniform(words[j - i]) >= keep_prob_);
         kept_[std::size_t(j / 64)] &= ~(dropped & (std::uint64_t(1) << (j % 64)));

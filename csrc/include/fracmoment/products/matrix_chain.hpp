@@ -81,13 +81,13 @@ class MatrixChain {
     const std::size_t rows = std::size_t(layer.fan_out);
     const std::size_t blocks = (std::size_t(layer.fan_in) + kPerBlock - 1) / kPerBlock;
     for (auto& units : units_) units.resize(rows + rows % 2);
-    const ReplicaLanes<n> replicas = replicas_;  // a copy that no store can touch
+    const LayerLanes<n> lanes(replicas_, k);  // a copy that no store can touch
     std::uint32_t block = 0;
     for (std::size_t row = 0; row < rows; ++row) {
       if (task_.count == 1)
-        multiply_row(replicas, k, block, blocks);
+        multiply_row(lanes, block, blocks);
       else
-        multiply_rows(replicas, k, block, blocks);
+        multiply_rows(lanes, block, blocks);
       block += std::uint32_t(blocks);
       for (std::size_t q = 0; q < task_.count; ++q)
         for (int i = 0; i < n; ++i)
@@ -96,24 +96,24 @@ class MatrixChain {
   }
 
   // The sum of the next row of W for the only signal, and for each of several.
-  FRACMOMENT_INLINE void multiply_row(const ReplicaLanes<n>& replicas, std::uint32_t k,
-                                      std::uint32_t block, std::size_t blocks) {
+  FRACMOMENT_INLINE void multiply_row(const LayerLanes<n>& lanes, std::uint32_t block,
+                                      std::size_t blocks) {
     VectorGroups<V, n> sum = {};
     const VectorGroups<V, n>* x = signals_[0].data();
     for (std::size_t b = 0; b < blocks; ++b, x += 2) {
-      NormalPair<V> w[n];
-      weights_.draw(replicas, k, block + std::uint32_t(b), w);
+      LanePair<V> w[n];
+      weights_.draw(lanes, block + std::uint32_t(b), w);
       for (int i = 0; i < n; ++i)
         sum.of[i] = fma(w[i].second, x[1].of[i], fma(w[i].first, x[0].of[i], sum.of[i]));
     }
     sums_[0] = sum;
   }
-  FRACMOMENT_INLINE void multiply_rows(const ReplicaLanes<n>& replicas, std::uint32_t k,
-                                       std::uint32_t block, std::size_t blocks) {
+  FRACMOMENT_INLINE void multiply_rows(const LayerLanes<n>& lanes, std::uint32_t block,
+                                       std::size_t blocks) {
     for (auto& sum : sums_) sum = {};
     for (std::size_t b = 0; b < blocks; ++b) {
-      NormalPair<V> w[n];
-      weights_.draw(replicas, k, block + std::uint32_t(b), w);
+      LanePair<V> w[n];
+      weights_.draw(lanes, block + std::uint32_t(b), w);
       for (std::size_t q = 0; q < task_.count; ++q) {
         const VectorGroups<V, n>*x = signals_[q].data() + 2 * b, *y = x + 1;
         for (int i = 0; i < n; ++i)
@@ -124,19 +124,20 @@ class MatrixChain {
 
   // units = phi(units + biases), with their squared norms
   void activate(const Layer& layer, std::uint32_t k) {
-    const Units<n> units(layer, k, replicas_);
+    const LayerLanes<n> lanes(replicas_, k);
+    const Units<n> units(layer, lanes);
     std::fill(squares_.begin(), squares_.end(), LaneGroups<n>{});
     const std::size_t rows = std::size_t(layer.fan_out);
     for (std::size_t j = 0; 2 * j < rows; ++j) {
       const UnitPair<n> pair = units.draw(std::uint32_t(j));
-      NormalPair<Vec> bias[n] = {};
+      LanePair<Vec> bias[n] = {};
       if (layer.bias > 0.0)
-        GaussianWeights<Vec>{}.draw(replicas_, k, kBiasBlocks + std::uint32_t(j), bias);
+        GaussianWeights<Vec>{}.draw(lanes, kBiasBlocks + std::uint32_t(j), bias);
       for (std::size_t q = 0; q < task_.count; ++q)
         for (int i = 0; i < n; ++i) {
           Vec &first = units_[q][2 * j].of[i], &second = units_[q][2 * j + 1].of[i];
           const Vec shift = frames_[q].shift[i];
-          const NormalPair<Vec> y =
+          const LanePair<Vec> y =
               pair.apply(i, {fma(bias[i].first, shift, first), fma(bias[i].second, shift, second)});
           first = y.first;
           second = 2 * j + 1 < rows ? y.second : Vec{};

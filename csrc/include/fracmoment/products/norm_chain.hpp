@@ -18,10 +18,10 @@ FRACMOMENT_INLINE void norm_sums(const QuantileTable* const* layers, std::size_t
   for (std::size_t k = 0; k < depth; k += 2) {
     replicas.draw(std::uint32_t(k / 2), block, random);
     const TableLanes table(*layers[k]);
-    for (int i = 0; i < n; ++i) sum[i] += variates(*layers[k], table, first_bits(random[i]));
+    for (int i = 0; i < n; ++i) sum[i] += variates(*layers[k], table, random[i].first);
     if (k + 1 == depth) break;
     const TableLanes next(*layers[k + 1]);
-    for (int i = 0; i < n; ++i) sum[i] += variates(*layers[k + 1], next, second_bits(random[i]));
+    for (int i = 0; i < n; ++i) sum[i] += variates(*layers[k + 1], next, random[i].second);
   }
 }
 

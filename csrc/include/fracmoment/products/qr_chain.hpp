@@ -63,7 +63,7 @@ class FactorChain {
     if (product_.lower == product_.upper) return splat<Vec>(last_slope());
     Block random[1];
     replicas_.draw(layer_, kSlopeBlocks + std::uint32_t(i), 0, random);
-    const Vec u = open_uniform(first_bits(random[0]));
+    const Vec u = open_uniform(random[0].first);
     return fma(u, splat<Vec>(product_.upper - product_.lower), product_.lower);
   }
 
@@ -78,10 +78,11 @@ class FactorChain {
       Block random[kStrip];
       replicas_.draw(layer_, std::uint32_t(row) * row_pairs + std::uint32_t(p), row_pairs, random);
       Vec* to = strip_.data() + 2 * p * kStrip;
+      LanePair<Vec> z[kStrip];
+      normal_pairs(random, z);
       for (int c = 0; c < kStrip; ++c) {
-        const auto z = normal_pair(first_bits(random[c]), second_bits(random[c]));
-        to[c] = z.first;
-        to[kStrip + c] = z.second;
+        to[c] = z[c].first;
+        to[kStrip + c] = z[c].second;
       }
     }
   }

@@ -30,12 +30,12 @@ struct LogProduct {
 // What units 2j and 2j+1 do to their pre-activations, drawn once for every signal through them.
 template <int n>
 struct UnitPair {
-  NormalPair<Vec> slope[n];
-  NormalPair<VecInt> kept[n];
+  LanePair<Vec> slope[n];
+  LanePair<VecInt> kept[n];
   bool dropout;
 
-  FRACMOMENT_INLINE NormalPair<Vec> apply(int i, const NormalPair<Vec>& z) const {
-    NormalPair<Vec> y = {rectified(z.first, slope[i].first), rectified(z.second, slope[i].second)};
+  FRACMOMENT_INLINE LanePair<Vec> apply(int i, const LanePair<Vec>& z) const {
+    LanePair<Vec> y = {rectified(z.first, slope[i].first), rectified(z.second, slope[i].second)};
     if (dropout)
       y = {select(kept[i].first, y.first, Vec{}), select(kept[i].second, y.second, Vec{})};
     return y;
@@ -51,8 +51,7 @@ struct UnitPair {
 template <int n>
 class Units {
  public:
-  Units(const Layer& layer, std::uint32_t index, const ReplicaLanes<n>& replicas)
-      : layer_(layer), index_(index), replicas_(replicas) {}
+  Units(const Layer& layer, const LayerLanes<n>& lanes) : layer_(layer), lanes_(lanes) {}
 
   FRACMOMENT_INLINE UnitPair<n> draw(std::uint32_t j) const {
     UnitPair<n> pair;
@@ -68,7 +67,7 @@ class Units {
     }
     pair.dropout = layer_.keep_prob < 1.0;
     if (pair.dropout) {
-      NormalPair<Vec> u[n];
+      LanePair<Vec> u[n];
       uniforms(kMaskBlocks + j, u);
       for (int i = 0; i < n; ++i)
         pair.kept[i] = {(VecInt)(u[i].first < layer_.keep_prob),
@@ -78,36 +77,35 @@ class Units {
   }
 
  private:
-  FRACMOMENT_INLINE void uniforms(std::uint32_t block, NormalPair<Vec> (&out)[n]) const {
+  FRACMOMENT_INLINE void uniforms(std::uint32_t block, LanePair<Vec> (&out)[n]) const {
     Block random[n];
-    replicas_.draw(index_, block, random);
+    lanes_.draw(block, random);
     for (int i = 0; i < n; ++i)
-      out[i] = {open_uniform(first_bits(random[i])), open_uniform(second_bits(random[i]))};
+      out[i] = {open_uniform(random[i].first), open_uniform(random[i].second)};
   }
 
   const Layer& layer_;
-  std::uint32_t index_;
-  const ReplicaLanes<n>& replicas_;
+  const LayerLanes<n>& lanes_;
 };
 
 // R^2 of one layer for n groups of replicas.
 template <int n>
-FRACMOMENT_INLINE void squared_gains(const Layer& layer, std::uint32_t index,
-                                     const ReplicaLanes<n>& replicas, Vec (&total)[n]) {
-  const Units<n> units(layer, index, replicas);
+FRACMOMENT_INLINE void squared_gains(const Layer& layer, const LayerLanes<n>& lanes,
+                                     Vec (&total)[n]) {
+  const Units<n> units(layer, lanes);
   const double value = layer.inverted ? 1.0 / layer.keep_prob : 1.0, kept = value * value;
   Vec length[n];
   for (int i = 0; i < n; ++i) total[i] = length[i] = Vec{};
   const std::uint32_t pairs = std::uint32_t((layer.fan_out + 1) / 2);
   for (std::uint32_t j = 0; j < pairs; ++j) {
     Block random[n];
-    NormalPair<Vec> z[n];
-    replicas.draw(index, j, random);
-    for (int i = 0; i < n; ++i) z[i] = normal_pair(first_bits(random[i]), second_bits(random[i]));
+    lanes.draw(j, random);
+    LanePair<Vec> z[n];
+    normal_pairs(random, z);
     const UnitPair<n> pair = units.draw(j);
     const double second = 2 * std::int64_t(j) + 1 < layer.fan_out ? 1.0 : 0.0;
     for (int i = 0; i < n; ++i) {
-      const NormalPair<Vec> y = pair.apply(i, z[i]);
+      const LanePair<Vec> y = pair.apply(i, z[i]);
       total[i] += y.first * y.first * kept + y.second * y.second * kept * second;
     }
     if (layer.orthogonal)
@@ -124,7 +122,7 @@ FRACMOMENT_INLINE void vector_sums(const Layer* layers, std::size_t depth,
   LogProduct product[n];
   for (std::size_t k = 0; k < depth; ++k) {
     Vec total[n];
-    squared_gains(layers[k], std::uint32_t(k), replicas, total);
+    squared_gains(layers[k], LayerLanes<n>(replicas, std::uint32_t(k)), total);
     for (int i = 0; i < n; ++i) product[i].multiply(total[i]);
   }
   for (int i = 0; i < n; ++i) sum[i] = product[i].half_log();

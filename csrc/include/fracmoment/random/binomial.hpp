@@ -2,8 +2,9 @@
 //
 // n q >= 10: transformed rejection (Hoermann, "The generation of binomial random variates", J.
 // Stat. Comput. Simul. 46, 1993, algorithm BTRS). Attempt k of element i is layer k of replica i:
-// the first number of block 0 gives the proposal, the second accepts. n q < 10: inversion of the
-// first number of that block.
+// the first number of block 0 gives the proposal, the second accepts. Bounds of the acceptance
+// probability decide nearly always; what they leave open meets an exact test. n q < 10: inversion
+// of the first number of that block.
 #pragma once
 
 #include "fracmoment/random/exponential.hpp"
@@ -19,35 +20,120 @@ FRACMOMENT_INLINE Vec floor_of(Vec x) {  // for |x| < 2^51
 }
 
 // The hat of Hoermann's method: k = floor((2 a/(1/2 - |u|) + b) u + c), u uniform on (-1/2, 1/2).
+// As all below for m vectors side by side, since each waits long for its roots and quotients.
+template <int m>
 struct BinomialHat {
-  Vec deviation, a, b, c;
-  FRACMOMENT_INLINE BinomialHat(Vec n, Vec q) {
-    const Vec mean = n * q;
-    deviation = sqrt(mean * (1.0 - q));
-    b = fma(deviation, splat<Vec>(2.53), 1.15);
-    a = fma(b, splat<Vec>(0.0248), fma(q, splat<Vec>(0.01), -0.0873));
-    c = mean + 0.5;
+  Vec deviation[m], a[m], b[m], c[m];
+  FRACMOMENT_INLINE BinomialHat(const Vec (&n)[m], const Vec (&q)[m]) {
+    for (int i = 0; i < m; ++i) {
+      const Vec mean = n[i] * q[i];
+      deviation[i] = sqrt(mean * (1.0 - q[i]));
+      c[i] = mean + 0.5;
+    }
+    for (int i = 0; i < m; ++i) {
+      b[i] = fma(deviation[i], splat<Vec>(2.53), 1.15);
+      a[i] = fma(b[i], splat<Vec>(0.0248), fma(q[i], splat<Vec>(0.01), -0.0873));
+    }
   }
 };
 
+template <int m>
 struct BinomialTrial {
-  Vec value;     // from -1 to n + 1: to be rejected outside [0, n]
-  Vec distance;  // 1/2 - |u|, exact next to 0
-  Vec uniform;   // that accepts
-  VecInt accepted;
+  Vec value[m];       // from -1 to n + 1: to be rejected outside [0, n]
+  Vec distance[m];    // 1/2 - |u|, exact next to 0
+  Vec uniform[m];     // that accepts
+  VecInt at_once[m];  // accepted below every bar
+  FRACMOMENT_INLINE BinomialTrial(const Vec (&n)[m], const Vec (&q)[m], const Block (&random)[m]) {
+    const BinomialHat<m> hat(n, q);
+    Vec x[m];
+    for (int i = 0; i < m; ++i) {
+      const VecBits bits = random[i].first, upper = (VecBits)((VecInt)bits < std::int64_t(0));
+      distance[i] = fma(to_nearest(bits ^ upper), splat<Vec>(0x1p-64), 0x1p-65);
+      const Vec side = (Vec)((VecBits)(0.5 - distance[i]) | (~upper & (std::uint64_t(1) << 63)));
+      x[i] = fma(2.0 * hat.a[i] / distance[i] + hat.b[i], side, hat.c[i]);
+      uniform[i] = open_uniform(random[i].second);
+      at_once[i] = (VecInt)(distance[i] >= 0.07) & (VecInt)(hat.b[i] * (0.92 - uniform[i]) >= 4.2);
+    }
+    for (int i = 0; i < m; ++i) {
+      const Vec low = splat<Vec>(-1.0), high = n[i] + 1.0;
+      value[i] =
+          floor_of(select((VecInt)(x[i] < low), low, select((VecInt)(x[i] > high), high, x[i])));
+    }
+  }
 };
 
-FRACMOMENT_INLINE BinomialTrial binomial_trial(const BinomialHat& hat, Vec n, const Block& random) {
-  const VecBits bits = first_bits(random), upper = (VecBits)((VecInt)bits < std::int64_t(0));
-  const Vec distance = fma(to_nearest(bits ^ upper), splat<Vec>(0x1p-64), 0x1p-65);
-  const Vec side = (Vec)((VecBits)(0.5 - distance) | (~upper & (std::uint64_t(1) << 63)));
-  const Vec x = fma(2.0 * hat.a / distance + hat.b, side, hat.c);
-  const Vec low = splat<Vec>(-1.0), high = n + 1.0;
-  const Vec inside = select((VecInt)(x < low), low, select((VecInt)(x > high), high, x));
-  const Vec uniform = open_uniform(second_bits(random));
-  const VecInt accepted =
-      (VecInt)(distance >= 0.07) & (VecInt)(hat.b * (0.92 - uniform) >= 4.2);  // below every bar
-  return {floor_of(inside), distance, uniform, accepted};
+// The quotient that is to be at most f(k)/f(m) for a trial to be accepted.
+struct BinomialRatio {
+  Vec above, below;
+  template <int m>
+  FRACMOMENT_INLINE BinomialRatio(const BinomialHat<m>& hat, int i, Vec distance, Vec uniform) {
+    const Vec square = distance * distance;
+    above = uniform * (fma(hat.b[i], splat<Vec>(2.83), 5.1) * hat.deviation[i] * square);
+    below = hat.b[i] * fma(hat.b[i], square, hat.a[i]);
+  }
+};
+
+// What is known about a trial without its exact test.
+template <int m>
+struct BinomialVerdict {
+  VecInt rejected[m], open[m];
+};
+
+// With M = (n + 1) q, r = q/(1 - q), x = k + 1/2 - M and t = x/M the logarithm of f(k) is a
+// constant minus
+//   G(t) = M t^2 sum_j (-t)^j (1 - (-r)^(j+1))/((j+1)(j+2)) + (t (1 - r^2) - t^2 (1 + r^3))/(24 M),
+// up to an error E: what is left out of the sum is below 4/42 M |t|^7 for |t| <= 1/2, of the terms
+// e(y) + e(z) below |t|^3/(6 M) and 0.08/M^3. At the mode |t| <= 1/(2 M), and two terms of the sum
+// are good to 0.04/M^3. The logarithm of the ratio that is compared is good to 1e-7.
+template <int m>
+FRACMOMENT_INLINE BinomialVerdict<m> binomial_verdict(const Vec (&n)[m], const Vec (&q)[m],
+                                                      const Vec (&value)[m],
+                                                      const Vec (&distance)[m],
+                                                      const Vec (&uniform)[m]) {
+  constexpr double series[] = {-2.0, 1.0, -2.0 / 3.0, 0.5, -0.4};  // of -2 log(1 + r)/r
+  const BinomialHat<m> hat(n, q);
+  Vec mean[m], t[m], inverse[m], r[m], log_r[m], log_base[m], log_ratio[m];
+  for (int i = 0; i < m; ++i) {
+    const BinomialRatio ratio(hat, i, distance[i], uniform[i]);
+    const Vec rest = 1.0 - q[i], total = n[i] + 1.0;
+    mean[i] = total * q[i];
+    const Vec variance = mean[i] * rest, both = 1.0 / (ratio.below * variance);
+    const Vec by_variance = ratio.below * both;
+    inverse[i] = rest * by_variance;
+    r[i] = mean[i] * q[i] * by_variance;
+    t[i] = (((value[i] + 0.5) - mean[i]) - fma(total, q[i], -mean[i])) * inverse[i];
+    const LogarithmParts<Vec> parts = logarithm_parts(ratio.above * (variance * both));
+    log_r[i] = parts.r;
+    log_base[i] = parts.base;
+  }
+  polynomials(series, log_r, log_ratio);
+  Vec c[5][m], sum[m];
+  for (int i = 0; i < m; ++i) {
+    const Vec r2 = r[i] * r[i], r3 = r2 * r[i];
+    c[0][i] = 0.5 + 0.5 * r[i];
+    c[1][i] = fma(r2, splat<Vec>(1.0 / 6.0), -1.0 / 6.0);
+    c[2][i] = fma(r3, splat<Vec>(1.0 / 12.0), 1.0 / 12.0);
+    c[3][i] = fma(r2 * r2, splat<Vec>(1.0 / 20.0), -1.0 / 20.0);
+    sum[i] = fma(r2 * r3, splat<Vec>(1.0 / 30.0), 1.0 / 30.0);
+  }
+  for (int j = 3; j >= 0; --j)
+    for (int i = 0; i < m; ++i) sum[i] = fma(sum[i], t[i], c[j][i]);
+  BinomialVerdict<m> verdict;
+  for (int i = 0; i < m; ++i) {
+    const Vec linear = -0.25 * inverse[i] * c[1][i], square = t[i] * t[i];
+    const Vec here = fma(fma(mean[i], sum[i], -0.5 * inverse[i] * c[2][i]), square, linear * t[i]);
+    const Vec t_mode = ((floor_of(mean[i]) + 0.5) - mean[i]) * inverse[i];
+    const Vec at_mode = t_mode * fma(mean[i] * t_mode, fma(c[1][i], t_mode, c[0][i]), linear);
+    const Vec gap = fma(splat<Vec>(-0.5), fma(log_ratio[i], log_r[i], log_base[i]), here - at_mode);
+    const Vec size = abs(t[i]), cube = inverse[i] * inverse[i] * inverse[i];
+    const Vec left_out =
+        fma(mean[i] * (square * square), splat<Vec>(4.0 / 42.0), inverse[i] * (1.0 / 6.0));
+    const Vec error = fma(size * square, left_out, fma(cube, splat<Vec>(0.12), 1e-7));
+    const VecInt usable = (VecInt)(size <= 0.5);
+    verdict.rejected[i] = usable & (VecInt)(gap > error);
+    verdict.open[i] = ~(usable & (VecInt)(abs(gap) > error));
+  }
+  return verdict;
 }
 
 // psi(x)/x for psi(x) = (1 + x) log(1 + x) - x, x > -1: near 0 by its series.
@@ -93,16 +179,13 @@ FRACMOMENT_INLINE Vec log_probability_ratio(Vec k, Vec m, Vec n, Vec q) {
   return (entropy_mode - entropy) + (error_mode - error);
 }
 
-// The exact test of a trial that was not accepted at once.
-FRACMOMENT_INLINE VecInt binomial_accepted(const BinomialHat& hat, Vec n, Vec q, Vec k,
-                                           Vec distance, Vec uniform) {
+// The exact test of a trial.
+FRACMOMENT_INLINE VecInt binomial_accepted(Vec n, Vec q, Vec k, Vec distance, Vec uniform) {
+  const Vec trials[1] = {n}, chance[1] = {q}, mode = floor_of((n + 1.0) * q);
+  const BinomialRatio ratio(BinomialHat<1>(trials, chance), 0, distance, uniform);
   const VecInt inside = (VecInt)(k >= 0.0) & (VecInt)(k <= n);
-  const Vec square = distance * distance;
-  const Vec height = fma(hat.b, splat<Vec>(2.83), 5.1) * hat.deviation * square;
-  const Vec ratio = uniform * height / (hat.b * fma(hat.b, square, hat.a));
-  const Vec mode = floor_of((n + 1.0) * q);
   const Vec bar = log_probability_ratio(select(inside, k, mode), mode, n, q);
-  return inside & (VecInt)(natural_log(ratio) <= bar);
+  return inside & (VecInt)(natural_log(ratio.above / ratio.below) <= bar);
 }
 
 // Inversion where the tail probability w = P(X >= value) is small: sums of probabilities from the
@@ -133,7 +216,7 @@ FRACMOMENT_INLINE void binomial_inversion(const Vec (&n)[m], const Vec (&q)[m],
   constexpr double far = 0x1p-20;
   Vec w[m], none[m], odds[m], probability[m], tail[m];
   for (int i = 0; i < m; ++i) {
-    w[i] = open_uniform(first_bits(random[i]));
+    w[i] = open_uniform(random[i].first);
     odds[i] = q[i] / (1.0 - q[i]);
     tail[i] = -exp_minus_one(n[i] * log_one_plus(-q[i]));
     none[i] = probability[i] = 1.0 - tail[i];

@@ -19,6 +19,29 @@ typedef float VecF __attribute__((vector_size(4 * kFloatLanes)));
 typedef std::int32_t VecFInt __attribute__((vector_size(4 * kFloatLanes)));
 typedef std::uint32_t VecFBits __attribute__((vector_size(4 * kFloatLanes)));
 
+template <class V>
+struct NumberTraits;
+template <>
+struct NumberTraits<Vec> {
+  using Bits = VecBits;
+  using Number = double;
+  using Integer = std::uint64_t;
+};
+template <>
+struct NumberTraits<VecF> {
+  using Bits = VecFBits;
+  using Number = float;
+  using Integer = std::uint32_t;
+};
+template <class V>
+using BitsOf = typename NumberTraits<V>::Bits;
+
+// What a block of random bits gives: two numbers a lane.
+template <class V>
+struct LanePair {
+  V first, second;
+};
+
 FRACMOMENT_INLINE Vec fma(Vec a, Vec b, Vec c) {
 #if defined(__AVX512F__) && defined(__AVX512DQ__)
   return (Vec)_mm512_fmadd_pd((__m512d)a, (__m512d)b, (__m512d)c);
@@ -86,6 +109,17 @@ FRACMOMENT_INLINE VecF to_nearest(VecFBits x) {
 #else
   VecF r;
   for (int i = 0; i < kFloatLanes; ++i) r[i] = float(x[i]);
+  return r;
+#endif
+}
+
+FRACMOMENT_INLINE VecBits gather_words(const std::uint64_t* table, VecBits index) {
+#if defined(__AVX512F__) && defined(__AVX512DQ__)
+  return (VecBits)_mm512_mask_i64gather_epi64(_mm512_setzero_si512(), 0xff, (__m512i)index, table,
+                                              8);
+#else
+  VecBits r;
+  for (int i = 0; i < kLanes; ++i) r[i] = table[index[i]];
   return r;
 #endif
 }

@@ -12,16 +12,19 @@
 namespace fracmoment {
 inline namespace FRACMOMENT_ISA {
 
-template <class V>
-struct NormalPair {
-  V first, second;
-};
-
-template <class V, class T, int n>
-FRACMOMENT_INLINE V polynomial(const T (&coefficient)[n], V x) {
-  V sum = V{} + coefficient[n - 1];
-  for (int i = n - 2; i >= 0; --i) sum = fma(sum, x, coefficient[i]);
+template <class V, class T, int terms>
+FRACMOMENT_INLINE V polynomial(const T (&coefficient)[terms], V x) {
+  V sum = V{} + coefficient[terms - 1];
+  for (int k = terms - 2; k >= 0; --k) sum = fma(sum, x, coefficient[k]);
   return sum;
+}
+// Of n arguments side by side: the machine is busy with one chain while it waits for another.
+template <class V, class T, int terms, int n>
+FRACMOMENT_INLINE void polynomials(const T (&coefficient)[terms], const V (&x)[n], V (&sum)[n]) {
+  for (int i = 0; i < n; ++i) sum[i] = V{} + coefficient[terms - 1];
+#pragma GCC unroll 16
+  for (int k = terms - 2; k >= 0; --k)
+    for (int i = 0; i < n; ++i) sum[i] = fma(sum[i], x[i], coefficient[k]);
 }
 
 // table[index mod 16]
@@ -61,32 +64,39 @@ FRACMOMENT_INLINE VecF exponent_of(VecF u) {
 #endif
 }
 
-// -2 log u for u in (0, 1], normal: u = 2^e m, m in [1, 2), and r = m c - 1 with c for the cell of
-// m near 1/m; next to u = 1 both 2 log 2 cancel exactly and r = u - 1.
-FRACMOMENT_INLINE Vec minus_two_log(Vec u) {
+// -2 log u for u in (0, 1], normal, is base + r * series(r): u = 2^e m, m in [1, 2), and
+// r = m c - 1 with c for the cell of m near 1/m; next to u = 1 both 2 log 2 cancel exactly and
+// r = u - 1.
+template <class V>
+struct LogarithmParts {
+  V r, base;
+};
+FRACMOMENT_INLINE LogarithmParts<Vec> logarithm_parts(Vec u) {
   const VecBits b = (VecBits)u;
   const Vec mantissa =
       (Vec)((b & std::uint64_t(0xFFFFFFFFFFFFF)) | std::uint64_t(0x3FF0000000000000));
   const VecBits cell = b >> 48;
-  const Vec r = fma(mantissa, lookup(tables::kCellReciprocal, cell), -1.0);
-  const Vec base =
-      fma(exponent_of(u), splat<Vec>(-2.0 * tables::kLogTwo), lookup(tables::kCellLogarithm, cell));
-  return fma(polynomial(tables::kLogarithmSeries, r), r, base);
+  return {fma(mantissa, lookup(tables::kCellReciprocal, cell), -1.0),
+          fma(exponent_of(u), splat<Vec>(-2.0 * tables::kLogTwo),
+              lookup(tables::kCellLogarithm, cell))};
 }
 // near_one = u - 1 where is_near, to full precision.
-FRACMOMENT_INLINE VecF minus_two_log(VecF u, VecF near_one, VecFInt is_near) {
+FRACMOMENT_INLINE LogarithmParts<VecF> logarithm_parts(VecF u, VecF near_one, VecFInt is_near) {
   const VecFBits b = (VecFBits)u;
   const VecF mantissa = (VecF)((b & 0x7FFFFFu) | 0x3F800000u);
   const VecFBits cell = b >> 19;
   const VecF far = fma(mantissa, lookup(tables::kCellReciprocalF, cell), -1.0f);
   const VecF base =
       fma(exponent_of(u), VecF{} + -2.0f * tables::kLogTwoF, lookup(tables::kCellLogarithmF, cell));
-  const VecF r = is_near ? near_one : far;
-  return fma(polynomial(tables::kLogarithmSeriesF, r), r, is_near ? VecF{} : base);
+  return {is_near ? near_one : far, is_near ? VecF{} : base};
+}
+FRACMOMENT_INLINE Vec minus_two_log(Vec u) {
+  const LogarithmParts<Vec> parts = logarithm_parts(u);
+  return fma(polynomial(tables::kLogarithmSeries, parts.r), parts.r, parts.base);
 }
 
 // Sine first where the second lowest bit is set, cosine first elsewhere.
-FRACMOMENT_INLINE NormalPair<Vec> in_order(VecBits bits, Vec sine, Vec cosine) {
+FRACMOMENT_INLINE LanePair<Vec> in_order(VecBits bits, Vec sine, Vec cosine) {
 #if defined(__AVX512F__) && defined(__AVX512DQ__)
   const __mmask8 swap = _mm512_test_epi64_mask((__m512i)bits, _mm512_set1_epi64(2));
   return {(Vec)_mm512_mask_mov_pd((__m512d)cosine, swap, (__m512d)sine),
@@ -96,7 +106,7 @@ FRACMOMENT_INLINE NormalPair<Vec> in_order(VecBits bits, Vec sine, Vec cosine) {
   return {select(swap, sine, cosine), select(swap, cosine, sine)};
 #endif
 }
-FRACMOMENT_INLINE NormalPair<VecF> in_order(VecFBits bits, VecF sine, VecF cosine) {
+FRACMOMENT_INLINE LanePair<VecF> in_order(VecFBits bits, VecF sine, VecF cosine) {
 #if defined(__AVX512F__) && defined(__AVX512DQ__)
   const __mmask16 swap = _mm512_test_epi32_mask((__m512i)bits, _mm512_set1_epi32(2));
   return {(VecF)_mm512_mask_mov_ps((__m512)cosine, swap, (__m512)sine),
@@ -107,37 +117,88 @@ FRACMOMENT_INLINE NormalPair<VecF> in_order(VecFBits bits, VecF sine, VecF cosin
 #endif
 }
 
-// A point of the circle of the given radius: the highest 52 bits choose the angle within a quarter
-// of the circle, the lowest 2 the quarter.
-FRACMOMENT_INLINE NormalPair<Vec> on_circle(Vec radius, VecBits angle_bits) {
-  const Vec f = (Vec)((angle_bits >> 12) | std::uint64_t(0x3FF0000000000000)) - 1.5;
-  const Vec square = f * f;
-  const Vec sine = polynomial(tables::kQuarterSine, square) * (f * radius);
-  const Vec plus = polynomial(tables::kQuarterCosine, square) * radius;
-  const Vec cosine = (Vec)((VecBits)plus ^ (angle_bits << 63));
-  return in_order(angle_bits, sine, cosine);
-}
-
 // Uniform on (0, 1], the tail next to 0 to full relative precision.
 FRACMOMENT_INLINE Vec open_uniform(VecBits u) {
   return fma(to_nearest(u), splat<Vec>(0x1p-64), 0x1p-65);
 }
 
-// Independent normals from two 64-bit numbers a lane.
-FRACMOMENT_INLINE NormalPair<Vec> normal_pair(VecBits radius_bits, VecBits angle_bits) {
-  return on_circle(sqrt(minus_two_log(open_uniform(radius_bits))), angle_bits);
+FRACMOMENT_INLINE LogarithmParts<Vec> radius_parts(VecBits bits) {
+  return logarithm_parts(open_uniform(bits));
+}
+FRACMOMENT_INLINE LogarithmParts<VecF> radius_parts(VecFBits bits) {
+  const VecF u = fma(to_nearest(bits), VecF{} + 0x1p-32f, 0x1p-33f);
+  const VecF near_one = fma(to_nearest(~bits), VecF{} - 0x1p-32f, -0x1p-33f);
+  return logarithm_parts(u, near_one, (VecFInt)(bits >= 0xF8000000u));
+}
+template <int n>
+FRACMOMENT_INLINE void logarithm_series(const Vec (&r)[n], Vec (&sum)[n]) {
+  polynomials(tables::kLogarithmSeries, r, sum);
+}
+template <int n>
+FRACMOMENT_INLINE void logarithm_series(const VecF (&r)[n], VecF (&sum)[n]) {
+  polynomials(tables::kLogarithmSeriesF, r, sum);
 }
 
-FRACMOMENT_INLINE NormalPair<VecF> normal_pair(VecFBits radius_bits, VecFBits angle_bits) {
-  const VecF u = fma(to_nearest(radius_bits), VecF{} + 0x1p-32f, 0x1p-33f);
-  const VecF near_one = fma(to_nearest(~radius_bits), VecF{} - 0x1p-32f, -0x1p-33f);
-  const VecF radius = sqrt(minus_two_log(u, near_one, (VecFInt)(radius_bits >= 0xF8000000u)));
-  const VecF f = (VecF)((angle_bits >> 9) | 0x3F800000u) - 1.5f;
-  const VecF square = f * f;
-  const VecF sine = polynomial(tables::kQuarterSineF, square) * (f * radius);
-  const VecF plus = polynomial(tables::kQuarterCosineF, square) * radius;
-  const VecF cosine = (VecF)((VecFBits)plus ^ (angle_bits << 31));
-  return in_order(angle_bits, sine, cosine);
+// sqrt(-2 log u)
+template <class V, int n>
+FRACMOMENT_INLINE void radii(const BitsOf<V> (&bits)[n], V (&radius)[n]) {
+  V r[n], base[n];
+  for (int i = 0; i < n; ++i) {
+    const LogarithmParts<V> parts = radius_parts(bits[i]);
+    r[i] = parts.r;
+    base[i] = parts.base;
+  }
+  logarithm_series(r, radius);
+  for (int i = 0; i < n; ++i) radius[i] = sqrt(fma(radius[i], r[i], base[i]));
+}
+
+// In [-1/2, 1/2), from the highest 52 (23) bits.
+FRACMOMENT_INLINE Vec part_of_quarter(VecBits bits) {
+  return (Vec)((bits >> 12) | std::uint64_t(0x3FF0000000000000)) - 1.5;
+}
+FRACMOMENT_INLINE VecF part_of_quarter(VecFBits bits) {
+  return (VecF)((bits >> 9) | 0x3F800000u) - 1.5f;
+}
+template <int n>
+FRACMOMENT_INLINE void quarter_series(const Vec (&square)[n], Vec (&sine)[n], Vec (&cosine)[n]) {
+  polynomials(tables::kQuarterSine, square, sine);
+  polynomials(tables::kQuarterCosine, square, cosine);
+}
+template <int n>
+FRACMOMENT_INLINE void quarter_series(const VecF (&square)[n], VecF (&sine)[n], VecF (&cosine)[n]) {
+  polynomials(tables::kQuarterSineF, square, sine);
+  polynomials(tables::kQuarterCosineF, square, cosine);
+}
+
+// Points of circles of the given radii: the highest bits choose the angle within a quarter of the
+// circle, the lowest 2 the quarter.
+template <class V, int n>
+FRACMOMENT_INLINE void on_circles(const V (&radius)[n], const BitsOf<V> (&angle)[n],
+                                  LanePair<V> (&out)[n]) {
+  constexpr int top = 8 * sizeof(typename NumberTraits<V>::Integer) - 1;
+  V part[n], square[n], sine[n], cosine[n];
+  for (int i = 0; i < n; ++i) {
+    part[i] = part_of_quarter(angle[i]);
+    square[i] = part[i] * part[i];
+  }
+  quarter_series(square, sine, cosine);
+  for (int i = 0; i < n; ++i) {
+    const V along = cosine[i] * radius[i], across = sine[i] * (part[i] * radius[i]);
+    out[i] = in_order(angle[i], across, (V)((BitsOf<V>)along ^ (angle[i] << top)));
+  }
+}
+
+// Independent normals from the two numbers of a block: of n blocks side by side.
+template <class V, int n>
+FRACMOMENT_INLINE void normal_pairs(const Block (&random)[n], LanePair<V> (&out)[n]) {
+  BitsOf<V> first[n], second[n];
+  for (int i = 0; i < n; ++i) {
+    first[i] = (BitsOf<V>)random[i].first;
+    second[i] = (BitsOf<V>)random[i].second;
+  }
+  V radius[n];
+  radii(first, radius);
+  on_circles(radius, second, out);
 }
 
 }  // namespace FRACMOMENT_ISA

@@ -24,10 +24,14 @@ constexpr int kInterleave = 4;
 constexpr int kInterleave = 2;
 #endif
 
-// One counter (or its random block) a lane: word i in the low half of lane j of words[i]. The high
-// halves hold nothing of value.
-struct Block {
+// One counter a lane: word i in the low half of lane j of words[i]. The high halves hold nothing of
+// value.
+struct Counter {
   VecBits words[4];
+};
+// Its random block: words 0 and 1, and words 2 and 3, as one number each.
+struct Block {
+  VecBits first, second;
 };
 
 // The keys of every round.
@@ -44,14 +48,33 @@ struct PhiloxKeys {
   }
 };
 
-// The rounds from `from` on.
+// One word after a round and its neighbour as one number: product = (its high half ^ word ^ key,
+// its low half).
+FRACMOMENT_INLINE VecBits last_number(VecBits product, VecBits word, std::uint64_t key) {
+#if defined(__AVX512F__) && defined(__AVX512DQ__)
+  const __m512i swapped = _mm512_maskz_shuffle_epi32(0xffff, (__m512i)product, _MM_PERM_CDAB);
+  return (VecBits)_mm512_mask_ternarylogic_epi32(swapped, 0x5555, (__m512i)word,
+                                                 (__m512i)(VecBits{} + key), 0x96);
+#else
+  const VecBits low = (word ^ key) & std::uint64_t(0xffffffff);
+#if defined(__AVX2__) && defined(__FMA__)
+  return (VecBits)_mm256_shuffle_epi32((__m256i)product, 0xb1) ^ low;
+#else
+  return ((product << 32) | (product >> 32)) ^ low;
+#endif
+#endif
+}
+
+// The blocks of counters that have gone through the rounds before `from`.
 template <int from, int n>
-FRACMOMENT_INLINE void philox_rounds(Block (&block)[n], const PhiloxKeys& keys) {
+FRACMOMENT_INLINE void philox_rounds(Counter (&counter)[n], const PhiloxKeys& keys,
+                                     Block (&out)[n]) {
+  constexpr int last = kPhiloxRounds - 1;
   const VecBits m0 = VecBits{} + kPhiloxMultiplier[0], m1 = VecBits{} + kPhiloxMultiplier[1];
 #pragma GCC unroll 10
-  for (int round = from; round < kPhiloxRounds; ++round) {
+  for (int round = from; round < last; ++round) {
     for (int i = 0; i < n; ++i) {
-      VecBits(&c)[4] = block[i].words;
+      VecBits(&c)[4] = counter[i].words;
       const VecBits p0 = multiply_low_words(c[0], m0), p1 = multiply_low_words(c[2], m1);
       c[0] = (p1 >> 32) ^ c[1] ^ (VecBits{} + keys.first[round]);
       c[1] = p1;
@@ -59,18 +82,12 @@ FRACMOMENT_INLINE void philox_rounds(Block (&block)[n], const PhiloxKeys& keys) 
       c[3] = p0;
     }
   }
+  for (int i = 0; i < n; ++i) {
+    const VecBits(&c)[4] = counter[i].words;
+    out[i] = {last_number(multiply_low_words(c[2], m1), c[1], keys.first[last]),
+              last_number(multiply_low_words(c[0], m0), c[3], keys.second[last])};
+  }
 }
-
-// The two 64-bit numbers of a block: words a and b side by side.
-FRACMOMENT_INLINE VecBits joined(VecBits a, VecBits b) {
-#if defined(__AVX512F__) && defined(__AVX512DQ__)
-  return (VecBits)_mm512_mask_shuffle_epi32((__m512i)a, 0xaaaa, (__m512i)b, _MM_PERM_CCAA);
-#else
-  return (a & std::uint64_t(0xffffffff)) | (b << 32);
-#endif
-}
-FRACMOMENT_INLINE VecBits first_bits(const Block& b) { return joined(b.words[0], b.words[1]); }
-FRACMOMENT_INLINE VecBits second_bits(const Block& b) { return joined(b.words[2], b.words[3]); }
 
 // A group of replicas, one a lane. In the first round the product with the replica is known, and
 // that with the block is the same in every lane.
@@ -81,11 +98,27 @@ class ReplicaGroup {
       : product_(multiply_low_words(replica, VecBits{} + kPhiloxMultiplier[1])),
         high_((replica >> 32) | (std::uint64_t(stream.purpose) << 24)) {}
 
-  FRACMOMENT_INLINE Block first_round(std::uint32_t layer, std::uint32_t block,
-                                      const PhiloxKeys& keys) const {
+  FRACMOMENT_INLINE Counter first_round(std::uint32_t layer, std::uint32_t block,
+                                        const PhiloxKeys& keys) const {
     const std::uint64_t product = std::uint64_t(block) * kPhiloxMultiplier[0];
     return {{(product_ >> 32) ^ (layer ^ keys.first[0]), product_,
              high_ ^ ((product >> 32) ^ keys.second[0]), VecBits{} + product}};
+  }
+
+  // The same two rounds on; what no block changes is a part of the layer.
+  struct OfLayer {
+    VecBits high, first, third, fourth;
+    FRACMOMENT_INLINE Counter second_round(std::uint32_t block, const PhiloxKeys& keys) const {
+      const std::uint64_t product = std::uint64_t(block) * kPhiloxMultiplier[0];
+      const VecBits p1 = multiply_low_words(high ^ ((product >> 32) ^ keys.second[0]),
+                                            VecBits{} + kPhiloxMultiplier[1]);
+      return {{(p1 >> 32) ^ first, p1, third ^ product, fourth}};
+    }
+  };
+  OfLayer of_layer(std::uint32_t layer, const PhiloxKeys& keys) const {
+    const VecBits p0 =
+        multiply_low_words(first_round(layer, 0, keys).words[0], VecBits{} + kPhiloxMultiplier[0]);
+    return {high_, product_ ^ keys.first[1], (p0 >> 32) ^ keys.second[1], p0};
   }
 
  private:
@@ -93,9 +126,9 @@ class ReplicaGroup {
 };
 
 FRACMOMENT_INLINE VecBits consecutive_replicas(std::uint64_t first) {
-  VecBits replica;
-  for (int j = 0; j < kLanes; ++j) replica[j] = first + std::uint64_t(j);
-  return replica;
+  VecBits replica{};
+  for (int j = 0; j < kLanes; ++j) replica[j] = std::uint64_t(j);
+  return replica + first;
 }
 
 // n groups of replicas at any block of any layer.
@@ -104,20 +137,46 @@ class ReplicaLanes {
  public:
   static constexpr int groups = n;
   ReplicaLanes(const Stream& stream, std::uint64_t first) : keys_(stream.seed) {
+    move(stream, first);
+  }
+  explicit ReplicaLanes(const Stream& stream) : keys_(stream.seed) {}
+  // To the replicas first, first + 1, ..., or to any.
+  FRACMOMENT_INLINE void move(const Stream& stream, std::uint64_t first) {
     for (int i = 0; i < n; ++i)
       group_[i] = ReplicaGroup(stream, consecutive_replicas(first + std::uint64_t(i * kLanes)));
   }
-  ReplicaLanes(const Stream& stream, const VecBits (&replica)[n]) : keys_(stream.seed) {
+  FRACMOMENT_INLINE void move(const Stream& stream, const VecBits (&replica)[n]) {
     for (int i = 0; i < n; ++i) group_[i] = ReplicaGroup(stream, replica[i]);
   }
   FRACMOMENT_INLINE void draw(std::uint32_t layer, std::uint32_t block, Block (&out)[n]) const {
-    for (int i = 0; i < n; ++i) out[i] = group_[i].first_round(layer, block, keys_);
-    philox_rounds<1>(out, keys_);
+    Counter counter[n];
+    for (int i = 0; i < n; ++i) counter[i] = group_[i].first_round(layer, block, keys_);
+    philox_rounds<1>(counter, keys_, out);
   }
+  const PhiloxKeys& keys() const { return keys_; }
+  const ReplicaGroup& group(int i) const { return group_[i]; }
 
  private:
   PhiloxKeys keys_;
   ReplicaGroup group_[n];
+};
+
+// The same at any block of one layer.
+template <int n>
+class LayerLanes {
+ public:
+  LayerLanes(const ReplicaLanes<n>& replicas, std::uint32_t layer) : keys_(replicas.keys()) {
+    for (int i = 0; i < n; ++i) group_[i] = replicas.group(i).of_layer(layer, keys_);
+  }
+  FRACMOMENT_INLINE void draw(std::uint32_t block, Block (&out)[n]) const {
+    Counter counter[n];
+    for (int i = 0; i < n; ++i) counter[i] = group_[i].second_round(block, keys_);
+    philox_rounds<2>(counter, keys_, out);
+  }
+
+ private:
+  PhiloxKeys keys_;
+  ReplicaGroup::OfLayer group_[n];
 };
 
 // n replicas in groups of lanes, several groups together while there are enough:
@@ -137,12 +196,14 @@ void each_group(const Stream& stream, std::uint64_t first, std::size_t n, Work&&
 }
 
 // Consecutive blocks of one layer of one replica, one block a lane. Only the first word differs
-// between blocks: half of the first round is known, and a product of the second.
+// between blocks, and its product with the multiplier grows by the same from one to the next: half
+// of the first round is known, and a product of the second.
 class BlockLanes {
  public:
-  BlockLanes(const Stream& stream, std::uint64_t replica, std::uint32_t layer, std::uint64_t first)
+  BlockLanes(const Stream& stream, std::uint64_t replica, std::uint32_t layer, std::uint32_t first)
       : keys_(stream.seed) {
-    for (int j = 0; j < kLanes; ++j) next_[j] = first + std::uint64_t(j);
+    for (int j = 0; j < kLanes; ++j)
+      next_[j] = (std::uint64_t(first) + std::uint64_t(j)) * kPhiloxMultiplier[0];
     const std::uint64_t low = replica & 0xffffffffu, high = replica >> 32,
                         product = low * kPhiloxMultiplier[1];
     first_word_ = std::uint32_t((product >> 32) ^ layer ^ keys_.first[0]);
@@ -151,21 +212,21 @@ class BlockLanes {
   }
   template <int n>
   FRACMOMENT_INLINE void draw(Block (&out)[n]) {
-    const VecBits m0 = VecBits{} + kPhiloxMultiplier[0], m1 = VecBits{} + kPhiloxMultiplier[1];
+    const VecBits m1 = VecBits{} + kPhiloxMultiplier[1];
     const std::uint64_t product = first_word_ * kPhiloxMultiplier[0];
+    Counter counter[n];
     for (int i = 0; i < n; ++i) {
-      const VecBits p0 = multiply_low_words(next_, m0);
-      const VecBits p1 = multiply_low_words((p0 >> 32) ^ high_, m1);
-      out[i] = {{(p1 >> 32) ^ (second_word_ ^ keys_.first[1]), p1,
-                 p0 ^ ((product >> 32) ^ keys_.second[1]), VecBits{} + product}};
-      next_ += std::uint64_t(kLanes);
+      const VecBits p0 = next_, p1 = multiply_low_words((p0 >> 32) ^ high_, m1);
+      counter[i] = {{(p1 >> 32) ^ (second_word_ ^ keys_.first[1]), p1,
+                     p0 ^ ((product >> 32) ^ keys_.second[1]), VecBits{} + product}};
+      next_ += std::uint64_t(kLanes) * kPhiloxMultiplier[0];
     }
-    philox_rounds<2>(out, keys_);
+    philox_rounds<2>(counter, keys_, out);
   }
 
  private:
   PhiloxKeys keys_;
-  VecBits next_;
+  VecBits next_;  // products of the blocks with the multiplier
   std::uint64_t first_word_, second_word_, high_;
 };
 

@@ -19,17 +19,6 @@ FRACMOMENT_INLINE Vec gather_column(const double* rows, VecBits row, int column)
 #endif
 }
 
-FRACMOMENT_INLINE VecBits gather_words(const std::uint64_t* table, VecBits index) {
-#if defined(__AVX512F__) && defined(__AVX512DQ__)
-  return (VecBits)_mm512_mask_i64gather_epi64(_mm512_setzero_si512(), 0xff, (__m512i)index, table,
-                                              8);
-#else
-  VecBits r;
-  for (int i = 0; i < kLanes; ++i) r[i] = table[index[i]];
-  return r;
-#endif
-}
-
 FRACMOMENT_INLINE Vec smaller(Vec a, double b) {
   const Vec most = splat<Vec>(b);
   return select((VecInt)(a < most), a, most);

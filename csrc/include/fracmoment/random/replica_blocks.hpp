@@ -14,9 +14,10 @@ class ReplicaBlocks {
   template <int n>
   FRACMOMENT_INLINE void draw(std::uint32_t layer, std::uint32_t block, std::uint32_t step,
                               Block (&out)[n]) const {
+    Counter counter[n];
     for (int i = 0; i < n; ++i)
-      out[i] = group_.first_round(layer, block + std::uint32_t(i) * step, keys_);
-    philox_rounds<1>(out, keys_);
+      counter[i] = group_.first_round(layer, block + std::uint32_t(i) * step, keys_);
+    philox_rounds<1>(counter, keys_, out);
   }
 
  private:

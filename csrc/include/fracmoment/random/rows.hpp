@@ -4,34 +4,47 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstring>
+#include <iterator>
 
 #include "fracmoment/random/philox.hpp"
 
 namespace fracmoment {
 inline namespace FRACMOMENT_ISA {
 
-// Groups of eight blocks: eight first numbers, eight second numbers. `lanes_of` turns a block into
-// the pair of vectors; a last group that is not full is computed whole and cut.
-template <class T, class Pair>
-void fill_groups(const Stream& stream, std::uint64_t replica, T* out, std::size_t n, Pair&& pair) {
+// Groups of eight blocks: eight first numbers, eight second numbers. convert(random, numbers) turns
+// several blocks into pairs of vectors; a last group that is not full is computed whole and cut.
+template <class V, class T, class Convert>
+void fill_groups(const Stream& stream, std::uint64_t replica, T* out, std::size_t n,
+                 Convert&& convert) {
+  static_assert(sizeof(V) == sizeof(Vec), "two vectors a block");
   constexpr int W = kLanes, vectors = std::max(kInterleave, 8 / W);  // drawn together: whole groups
-  constexpr std::size_t per_vector = sizeof(Vec) / sizeof(T);
+  constexpr std::size_t per_vector = sizeof(V) / sizeof(T);
   constexpr std::size_t group = 16 * per_vector / W, batch = 2 * per_vector * vectors;
   BlockLanes blocks(stream, replica, 0, 0);
   T values[batch];
   for (std::size_t start = 0; start < n; start += batch) {
     Block random[vectors];
     blocks.draw(random);
+    LanePair<V> numbers[vectors];
+    convert(random, numbers);
     T* to = n - start >= batch ? out + start : values;
     for (int i = 0; i < vectors; ++i) {
-      const auto numbers = pair(random[i]);
       const std::size_t at =
           std::size_t(i) * W / 8 * group + std::size_t(i) * W % 8 * per_vector / W;
-      std::memcpy(to + at, &numbers.first, sizeof(Vec));
-      std::memcpy(to + at + group / 2, &numbers.second, sizeof(Vec));
+      std::memcpy(to + at, &numbers[i].first, sizeof(V));
+      std::memcpy(to + at + group / 2, &numbers[i].second, sizeof(V));
     }
     if (to == values) std::copy(values, values + (n - start), out + start);
   }
+}
+// The same, every number by itself.
+template <class V, class T, class Convert>
+void fill_numbers(const Stream& stream, std::uint64_t replica, T* out, std::size_t n,
+                  Convert&& convert) {
+  fill_groups<V>(stream, replica, out, n, [&](const auto& random, auto& numbers) {
+    for (std::size_t i = 0; i < std::size(random); ++i)
+      numbers[i] = {convert(random[i].first), convert(random[i].second)};
+  });
 }
 
 }  // namespace FRACMOMENT_ISA

@@ -7,53 +7,41 @@
 namespace fracmoment {
 inline namespace FRACMOMENT_ISA {
 
-template <class V>
-struct NumberTraits;
-template <>
-struct NumberTraits<Vec> {
-  using Bits = VecBits;
-  using Number = double;
-  using Integer = std::uint64_t;
-};
-template <>
-struct NumberTraits<VecF> {
-  using Bits = VecFBits;
-  using Number = float;
-  using Integer = std::uint32_t;
-};
-template <class V>
-using BitsOf = typename NumberTraits<V>::Bits;
-
-// Laws whose entries are functions of one block, Law::pair(first bits, second bits).
+// Laws whose entries are functions of one block: Law::convert(random, out).
 template <class V, class Law>
 struct OneBlockWeights {
   using Vector = V;
   template <int n>
-  FRACMOMENT_INLINE void draw(const ReplicaLanes<n>& replicas, std::uint32_t layer,
-                              std::uint32_t block, NormalPair<V> (&out)[n]) const {
+  FRACMOMENT_INLINE void draw(const LayerLanes<n>& lanes, std::uint32_t block,
+                              LanePair<V> (&out)[n]) const {
     Block random[n];
-    replicas.draw(layer, block, random);
-    for (int i = 0; i < n; ++i)
-      out[i] = Law::pair((BitsOf<V>)first_bits(random[i]), (BitsOf<V>)second_bits(random[i]));
+    lanes.draw(block, random);
+    Law::convert(random, out);
   }
 };
 
 template <class V>
 struct GaussianWeights : OneBlockWeights<V, GaussianWeights<V>> {
-  FRACMOMENT_INLINE static NormalPair<V> pair(BitsOf<V> first, BitsOf<V> second) {
-    return normal_pair(first, second);
+  template <int n>
+  FRACMOMENT_INLINE static void convert(const Block (&random)[n], LanePair<V> (&out)[n]) {
+    normal_pairs(random, out);
+  }
+};
+
+// Laws whose entries are functions of one number each: Law::entry(bits).
+template <class V, class Law>
+struct OneNumberWeights : OneBlockWeights<V, OneNumberWeights<V, Law>> {
+  template <int n>
+  FRACMOMENT_INLINE static void convert(const Block (&random)[n], LanePair<V> (&out)[n]) {
+    for (int i = 0; i < n; ++i)
+      out[i] = {Law::entry((BitsOf<V>)random[i].first), Law::entry((BitsOf<V>)random[i].second)};
   }
 };
 
 // Uniform on [-sqrt 3, sqrt 3]: variance 1.
 template <class V>
-struct UniformWeights : OneBlockWeights<V, UniformWeights<V>> {
-  FRACMOMENT_INLINE static NormalPair<V> pair(BitsOf<V> first, BitsOf<V> second) {
-    return {spread(first), spread(second)};
-  }
-
- private:
-  FRACMOMENT_INLINE static V spread(BitsOf<V> bits) {
+struct UniformWeights : OneNumberWeights<V, UniformWeights<V>> {
+  FRACMOMENT_INLINE static V entry(BitsOf<V> bits) {
     using T = typename NumberTraits<V>::Number;
     constexpr T half = T(1.7320508075688772);
     constexpr T unit = sizeof(T) == 8 ? T(0x1p-63) : T(0x1p-31);
@@ -63,13 +51,8 @@ struct UniformWeights : OneBlockWeights<V, UniformWeights<V>> {
 
 // 1 or -1.
 template <class V>
-struct RademacherWeights : OneBlockWeights<V, RademacherWeights<V>> {
-  FRACMOMENT_INLINE static NormalPair<V> pair(BitsOf<V> first, BitsOf<V> second) {
-    return {sign(first), sign(second)};
-  }
-
- private:
-  FRACMOMENT_INLINE static V sign(BitsOf<V> bits) {
+struct RademacherWeights : OneNumberWeights<V, RademacherWeights<V>> {
+  FRACMOMENT_INLINE static V entry(BitsOf<V> bits) {
     using T = typename NumberTraits<V>::Integer;
     constexpr int top = 8 * sizeof(T) - 1;
     return (V)((BitsOf<V>)(V{} + 1) | (bits & (T(1) << top)));
@@ -83,9 +66,9 @@ template <class V>
 struct TruncatedWeights {
   using Vector = V;
   template <int n>
-  FRACMOMENT_INLINE void draw(const ReplicaLanes<n>& replicas, std::uint32_t layer,
-                              std::uint32_t block, NormalPair<V> (&out)[n]) const {
-    NormalPair<V> candidate[n];
+  FRACMOMENT_INLINE void draw(const LayerLanes<n>& lanes, std::uint32_t block,
+                              LanePair<V> (&out)[n]) const {
+    LanePair<V> candidate[n];
     BitsOf<V> missing[n][2];
     for (int i = 0; i < n; ++i) {
       out[i] = {V{}, V{}};
@@ -93,7 +76,7 @@ struct TruncatedWeights {
     }
     bool again = true;
     for (std::uint32_t attempt = 0; again && attempt < 32; ++attempt) {
-      normals_.draw(replicas, layer, block + (attempt << 25), candidate);
+      normals_.draw(lanes, block + (attempt << 25), candidate);
       VecInt left{};
       for (int i = 0; i < n; ++i) {
         take(candidate[i].first, out[i].first, missing[i][0]);
@@ -131,30 +114,36 @@ FRACMOMENT_INLINE Vec quarter_sine(Vec t) {
   return select((VecInt)(t < 0.5), sine, cosine);
 }
 
-// Two blocks for a pair, one for each number: pair(first bits, second bits).
-template <int n, class One>
-FRACMOMENT_INLINE void draw_two_blocks(const ReplicaLanes<n>& replicas, std::uint32_t layer,
-                                       std::uint32_t block, NormalPair<Vec> (&out)[n], One&& one) {
-  Block random[n];
-  replicas.draw(layer, 2 * block, random);
-  for (int i = 0; i < n; ++i) out[i].first = one(first_bits(random[i]), second_bits(random[i]));
-  replicas.draw(layer, 2 * block + 1, random);
-  for (int i = 0; i < n; ++i) out[i].second = one(first_bits(random[i]), second_bits(random[i]));
-}
+// Laws whose entries are functions of one block each: of(first number, second number). Two blocks
+// for a pair.
+template <class Law>
+struct TwoBlockWeights {
+  using Vector = Vec;
+  template <int n>
+  FRACMOMENT_INLINE void draw(const LayerLanes<n>& lanes, std::uint32_t block,
+                              LanePair<Vec> (&out)[n]) const {
+    const Law& law = static_cast<const Law&>(*this);
+    Block random[n];
+    lanes.draw(2 * block, random);
+    for (int i = 0; i < n; ++i) out[i].first = law.entry(random[i].first, random[i].second);
+    lanes.draw(2 * block + 1, random);
+    for (int i = 0; i < n; ++i) out[i].second = law.entry(random[i].first, random[i].second);
+  }
+};
 
 // Student's t by the polar form of Bailey, "Polar generation of random variates with the
 // t-distribution" (Math. Comp. 62, 1994): sqrt(nu (u^(-2/nu) - 1)) cos(2 pi v).
-struct StudentWeights {
-  using Vector = Vec;
-  double freedom;
-  template <int n>
-  FRACMOMENT_INLINE void draw(const ReplicaLanes<n>& replicas, std::uint32_t layer,
-                              std::uint32_t block, NormalPair<Vec> (&out)[n]) const {
-    draw_two_blocks(replicas, layer, block, out, [this](VecBits u, VecBits v) {
-      const Vec grown = exp_minus_one(minus_two_log_uniform(u) * (1.0 / freedom));
-      return on_circle(sqrt(grown * freedom), v).first;
-    });
+struct StudentWeights : TwoBlockWeights<StudentWeights> {
+  explicit StudentWeights(double nu) : freedom(nu) {}
+  FRACMOMENT_INLINE Vec entry(VecBits u, VecBits v) const {
+    const Vec grown = exp_minus_one(minus_two_log_uniform(u) * (1.0 / freedom));
+    const Vec radius[1] = {sqrt(grown * freedom)};
+    const VecBits angle[1] = {v};
+    LanePair<Vec> point[1];
+    on_circles(radius, angle, point);
+    return point[0].first;
   }
+  double freedom;
 };
 
 // Symmetric alpha-stable numbers, characteristic function exp(-|t|^alpha), by Chambers, Mallows and
@@ -162,18 +151,9 @@ struct StudentWeights {
 // (-pi/2, pi/2) and E exponential,
 //   sin(alpha U) cos(U)^(-1/alpha) (cos((1 - alpha) U)/E)^((1 - alpha)/alpha).
 // |U| = (1 - c) pi/2, so that c keeps the distance from the ends, where the largest numbers are.
-struct StableWeights {
-  using Vector = Vec;
-  double alpha;
-  template <int n>
-  FRACMOMENT_INLINE void draw(const ReplicaLanes<n>& replicas, std::uint32_t layer,
-                              std::uint32_t block, NormalPair<Vec> (&out)[n]) const {
-    draw_two_blocks(replicas, layer, block, out,
-                    [this](VecBits u, VecBits v) { return variate(u, v); });
-  }
-
- private:
-  FRACMOMENT_INLINE Vec variate(VecBits exponential_bits, VecBits angle_bits) const {
+struct StableWeights : TwoBlockWeights<StableWeights> {
+  explicit StableWeights(double index) : alpha(index) {}
+  FRACMOMENT_INLINE Vec entry(VecBits exponential_bits, VecBits angle_bits) const {
     const double other = alpha > 1.0 ? alpha - 1.0 : 1.0 - alpha;
     const Vec c = fma(to_nearest(angle_bits << 1), splat<Vec>(0x1p-64), 0x1p-64);
     const Vec turn = (1.0 - c) * alpha, rest = fma(c, splat<Vec>(alpha), 2.0 - alpha);
@@ -186,6 +166,7 @@ struct StableWeights {
     const Vec size = scaled_exp(sine, power);
     return (Vec)((VecBits)size ^ (angle_bits & (std::uint64_t(1) << 63)));
   }
+  double alpha;
 };
 
 }  // namespace FRACMOMENT_ISA
