@@ -263,9 +263,9 @@ def _plain_array(name: str, value: Any) -> Any:
 
 def _finite_floats(name: str, array: Any) -> FloatArray:
     result: FloatArray = array.astype(np.float64, copy=False)
-    bad = ~np.isfinite(result)
-    if bad.any():
-        raise _refuse(name, _offender(array, bad), "finite")
+    finite = np.isfinite(result)
+    if not finite.all():
+        raise _refuse(name, _offender(array, ~finite), "finite")
     return result
 
 
@@ -358,15 +358,19 @@ def require(name: str, values: Any, good: Any, allowed: str) -> None:
 def positive(name: str, value: Any) -> float | FloatArray:
     """Return a finite real parameter that is > 0."""
     result = floats(name, value)
-    require(name, result, result > 0, "> 0")
+    smallest = result if isinstance(result, float) else np.min(result, initial=np.inf)
+    if smallest <= 0:
+        require(name, result, result > 0, "> 0")
     return result
 
 
 def probability(name: str, value: Any) -> float | FloatArray:
     """Return a real parameter in [0, 1]."""
     result = floats(name, value)
-    good = (0 <= result <= 1) if isinstance(result, float) else (result >= 0) & (result <= 1)
-    require(name, result, good, "in [0, 1]")
+    if isinstance(result, float):
+        require(name, result, 0 <= result <= 1, "in [0, 1]")
+    elif np.min(result, initial=0.0) < 0 or np.max(result, initial=1.0) > 1:
+        require(name, result, (result >= 0) & (result <= 1), "in [0, 1]")
     return result
 
 

@@ -3,9 +3,12 @@
 
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
 
 #include <cstddef>
+#include <optional>
 #include <stdexcept>
+#include <utility>
 #include <vector>
 
 namespace fracmoment::bindings {
@@ -41,10 +44,16 @@ Array<T> map_array(const Array<T>& in, Kernel&& kernel) {
   return out;
 }
 
-// A new array of n numbers, written by fill(T*, n) without the interpreter lock.
+// An array to write to; none makes a new one.
+template <class T>
+using Target = std::optional<Array<T>>;
+
+// An array of n numbers, a new one if none is given, written by fill(T*, n) without the interpreter
+// lock.
 template <class T, class Fill>
-Array<T> filled(std::size_t n, Fill&& fill) {
-  Array<T> out(static_cast<py::ssize_t>(n));
+Array<T> filled(std::size_t n, Fill&& fill, Target<T> given = {}) {
+  Array<T> out = given ? std::move(*given) : Array<T>(static_cast<py::ssize_t>(n));
+  if (length(out) != n) throw std::invalid_argument("out must have the length of the sample");
   T* target = out.mutable_data();
   {
     const py::gil_scoped_release unlocked;

@@ -1,6 +1,4 @@
 // Random numbers and the engines of one number a layer or a unit.
-#include <pybind11/stl.h>
-
 #include <algorithm>
 #include <memory>
 #include <vector>
@@ -22,12 +20,15 @@ using fracmoment::bindings::Array;
 using fracmoment::bindings::common_length;
 using fracmoment::bindings::filled;
 using fracmoment::bindings::length;
+using fracmoment::bindings::Target;
 
 template <class T, auto kernel>
-Array<T> row(std::uint64_t seed, std::uint32_t purpose, std::uint64_t replica, std::size_t n) {
-  return filled<T>(n, [&](T* out, std::size_t count) {
+Array<T> row(std::uint64_t seed, std::uint32_t purpose, std::uint64_t replica, std::size_t n,
+             Target<T> to) {
+  const auto fill = [&](T* out, std::size_t count) {
     (random_kernels().*kernel)({seed, purpose}, replica, out, count);
-  });
+  };
+  return filled<T>(n, fill, std::move(to));
 }
 
 Array<double> variates(const QuantileTable& table, std::uint64_t seed, std::uint32_t purpose,
@@ -121,7 +122,8 @@ void bind_random(py::module_& module) {
   using py::arg;
   module.attr("stream_format") = fracmoment::kStreamFormat;
   const auto def_row = [&](const char* name, auto function) {
-    module.def(name, function, arg("seed"), arg("purpose"), arg("replica"), arg("n"));
+    module.def(name, function, arg("seed"), arg("purpose"), arg("replica"), arg("n"),
+               arg("out").noconvert() = py::none());
   };
   def_row("random_bits", &row<std::uint64_t, &RandomKernels::bits>);
   def_row("random_normals", &row<double, &RandomKernels::normals>);

@@ -11,32 +11,35 @@ using fracmoment::QuantileTable;
 using fracmoment::sampler_kernels;
 using fracmoment::Stream;
 using fracmoment::bindings::Array;
-using fracmoment::bindings::common_length;
 using fracmoment::bindings::filled;
 using fracmoment::bindings::length;
+using fracmoment::bindings::Target;
 
 Stream stream_of(std::uint64_t seed, Purpose purpose) { return {seed, std::uint32_t(purpose)}; }
 
 template <class T, auto kernel>
-Array<T> uniforms(std::uint64_t seed, std::uint64_t replica, std::size_t n) {
-  return filled<T>(n, [&](T* out, std::size_t count) {
+Array<T> uniforms(std::uint64_t seed, std::uint64_t replica, std::size_t n, Target<T> to) {
+  const auto fill = [&](T* out, std::size_t count) {
     (sampler_kernels().*kernel)(stream_of(seed, Purpose::uniform), replica, out, count);
-  });
+  };
+  return filled<T>(n, fill, std::move(to));
 }
 
 Array<double> gains(const QuantileTable& table, double log_mean, std::uint64_t seed,
-                    std::uint64_t replica, std::size_t n) {
-  return filled<double>(n, [&](double* out, std::size_t count) {
+                    std::uint64_t replica, std::size_t n, Target<double> to) {
+  const auto fill = [&](double* out, std::size_t count) {
     sampler_kernels().gains(table, log_mean, stream_of(seed, Purpose::gain), replica, out, count);
-  });
+  };
+  return filled<double>(n, fill, std::move(to));
 }
 
 Array<std::int64_t> alias_variates(const AliasTable& table, std::uint64_t seed,
-                                   std::uint64_t replica, std::size_t n) {
-  return filled<std::int64_t>(n, [&](std::int64_t* out, std::size_t count) {
-    sampler_kernels().alias_variates(table, stream_of(seed, Purpose::binomial), replica, out,
-                                     count);
-  });
+                                   std::uint64_t replica, std::size_t n, Target<std::int64_t> to) {
+  const Stream stream = stream_of(seed, Purpose::binomial);
+  const auto fill = [&](std::int64_t* out, std::size_t count) {
+    sampler_kernels().alias_variates(table, stream, replica, out, count);
+  };
+  return filled<std::int64_t>(n, fill, std::move(to));
 }
 
 Array<double> probabilities(const AliasTable& table) {
@@ -44,23 +47,33 @@ Array<double> probabilities(const AliasTable& table) {
   return Array<double>(static_cast<py::ssize_t>(p.size()), p.data());
 }
 
+// Whether one number serves for all n; otherwise there are n of them.
+template <class T>
+bool is_single(const Array<T>& column, std::size_t n) {
+  const bool single = length(column) == 1;
+  if (!single && length(column) != n) throw std::invalid_argument("one parameter, or n of them");
+  return single;
+}
+
 Array<double> gammas(const Array<double>& shape, std::uint64_t seed, std::uint64_t first,
-                     std::size_t n) {
-  const bool one_shape = length(shape) == 1;
-  if (!one_shape && length(shape) != n) throw std::invalid_argument("one shape, or n of them");
+                     std::size_t n, Target<double> to) {
+  const bool one_shape = is_single(shape, n);
   const double* shapes = shape.data();
-  return filled<double>(n, [&](double* out, std::size_t count) {
+  const auto fill = [&](double* out, std::size_t count) {
     sampler_kernels().gammas(shapes, one_shape, stream_of(seed, Purpose::gamma), first, out, count);
-  });
+  };
+  return filled<double>(n, fill, std::move(to));
 }
 
 Array<std::int64_t> binomials(const Array<std::int64_t>& trials, const Array<double>& p,
-                              std::uint64_t seed, std::uint64_t first) {
-  const std::int64_t* n = trials.data();
-  const double* q = p.data();
-  return filled<std::int64_t>(common_length(trials, p), [&](std::int64_t* out, std::size_t count) {
-    sampler_kernels().binomials(n, q, stream_of(seed, Purpose::binomial), first, out, count);
-  });
+                              std::uint64_t seed, std::uint64_t first, std::size_t n,
+                              Target<std::int64_t> to) {
+  const fracmoment::BinomialColumns columns{trials.data(), p.data(), is_single(trials, n),
+                                            is_single(p, n)};
+  const auto fill = [&](std::int64_t* out, std::size_t count) {
+    sampler_kernels().binomials(columns, stream_of(seed, Purpose::binomial), first, out, count);
+  };
+  return filled<std::int64_t>(n, fill, std::move(to));
 }
 
 }  // namespace
@@ -68,19 +81,21 @@ Array<std::int64_t> binomials(const Array<std::int64_t>& trials, const Array<dou
 void bind_samplers(py::module_& module) {
   using fracmoment::SamplerKernels;
   using py::arg;
+  const auto out = arg("out").noconvert() = py::none();
   module.def("random_uniforms", &uniforms<double, &SamplerKernels::uniforms>, arg("seed"),
-             arg("replica"), arg("n"));
+             arg("replica"), arg("n"), out);
   module.def("random_float_uniforms", &uniforms<float, &SamplerKernels::float_uniforms>,
-             arg("seed"), arg("replica"), arg("n"));
+             arg("seed"), arg("replica"), arg("n"), out);
   module.def("random_gains", &gains, arg("table"), arg("log_mean"), arg("seed"), arg("replica"),
-             arg("n"));
-  module.def("random_gammas", &gammas, arg("shape"), arg("seed"), arg("first"), arg("n"));
-  module.def("random_binomials", &binomials, arg("trials"), arg("p"), arg("seed"), arg("first"));
+             arg("n"), out);
+  module.def("random_gammas", &gammas, arg("shape"), arg("seed"), arg("first"), arg("n"), out);
+  module.def("random_binomials", &binomials, arg("trials"), arg("p"), arg("seed"), arg("first"),
+             arg("n"), out);
   py::class_<AliasTable>(module, "AliasTable", fracmoment::bindings::ordinary_metaclass(),
                          "A binomial law as an alias table.")
       .def(py::init<std::int64_t, double>(), arg("n"), arg("p"))
       .def_static("fits", &AliasTable::fits, arg("n"), arg("p"))
       .def("first", &AliasTable::first)
       .def("probabilities", &probabilities)
-      .def("variates", &alias_variates, arg("seed"), arg("replica"), arg("n"));
+      .def("variates", &alias_variates, arg("seed"), arg("replica"), arg("n"), out);
 }

@@ -52,10 +52,11 @@ void alias_variates(const AliasTable& table, const Stream& stream, std::uint64_t
 }
 
 constexpr std::size_t kBatch = 1024;  // elements whose rejected attempts are collected
+constexpr int kTogether = std::max(kInterleave, 4);  // vectors of binomial elements
 
 // Elements of a batch, in order; what follows them are old entries, good for unused lanes.
 struct Pending {
-  std::uint64_t index[kBatch + W * 4] = {};
+  std::uint64_t index[kBatch + W * kTogether] = {};
   std::size_t count = 0;
   FRACMOMENT_INLINE void push_where(VecInt mask, VecInt elements) {
 #if defined(__AVX512F__) && defined(__AVX512DQ__)
@@ -206,34 +207,35 @@ void gammas(const double* shape, bool one_shape, const Stream& stream, std::uint
 class BinomialBatch {
  public:
   explicit BinomialBatch(const Stream& stream) : stream_(stream), replicas_(stream) {}
-  // Elements first, ..., first + n - 1.
-  void draw(std::uint64_t first, const std::int64_t* trials, const double* p, std::int64_t* out,
+  // Elements at, ..., at + n - 1 of the columns, the first of them replica `first`.
+  void draw(std::uint64_t first, const BinomialColumns& columns, std::size_t at, std::int64_t* out,
             std::size_t n) {
     first_ = first;
-    take(trials, p, n);
-    for (std::size_t at = 0; at < n; at += W * kTogether) first_attempts(at);
+    trials_ = column(columns.trials, columns.one_n, at, n, own_trials_);
+    p_ = column(columns.p, columns.one_p, at, n, own_p_);
+    for (std::size_t i = 0; i < n; i += W * kTogether) first_attempts(i);
     for (std::uint32_t attempt = 1; judge(); ++attempt)
       for (std::size_t start = 0; start < rejected_.count; start += W * kTogether)
         attempt_again(attempt, start);
     for (std::size_t i = 0; i < n; ++i) {
       const auto k = std::int64_t(value_[i]);
-      out[i] = p[i] > 0.5 ? trials[i] - k : k;
+      out[i] = p_[i] > 0.5 ? trials_[i] - k : k;
     }
   }
 
  private:
-  static constexpr int kTogether = std::max(kInterleave, 4);
   using Vecs = Vec[kTogether];
 
-  // A whole batch is read where it is, another one from a copy that is filled up.
-  void take(const std::int64_t* trials, const double* p, std::size_t n) {
-    trials_ = trials;
-    p_ = p;
-    if (n == kBatch) return;
-    std::fill(std::copy_n(trials, n, last_trials_), last_trials_ + kBatch, 0);
-    std::fill(std::copy_n(p, n, last_p_), last_p_ + kBatch, 0.0);
-    trials_ = last_trials_;
-    p_ = last_p_;
+  // A whole batch of a column is read where it is, another one from a copy that is filled up.
+  template <class T>
+  static const T* column(const T* values, bool single, std::size_t at, std::size_t n, T* own) {
+    if (single) {
+      std::fill(own, own + kBatch, *values);
+      return own;
+    }
+    if (n == kBatch) return values + at;
+    std::fill(std::copy_n(values + at, n, own), own + kBatch, T(0));
+    return own;
   }
   FRACMOMENT_INLINE static Vec folded(Vec p) { return select((VecInt)(p > 0.5), 1.0 - p, p); }
   FRACMOMENT_INLINE void load_parameters(std::size_t at, Vecs& n, Vecs& q) const {
@@ -350,16 +352,16 @@ class BinomialBatch {
   std::uint64_t first_ = 0;
   const std::int64_t* trials_ = nullptr;
   const double* p_ = nullptr;
-  std::int64_t last_trials_[kBatch];
-  double last_p_[kBatch], value_[kBatch], distance_[kBatch] = {}, uniform_[kBatch] = {};
+  std::int64_t own_trials_[kBatch];
+  double own_p_[kBatch], value_[kBatch], distance_[kBatch] = {}, uniform_[kBatch] = {};
   Pending contested_, open_, rejected_;
 };
 
-void binomials(const std::int64_t* trials, const double* p, const Stream& stream,
-               std::uint64_t first, std::int64_t* out, std::size_t n) {
+void binomials(const BinomialColumns& columns, const Stream& stream, std::uint64_t first,
+               std::int64_t* out, std::size_t n) {
   BinomialBatch batch(stream);
   for (std::size_t done = 0; done < n; done += kBatch)
-    batch.draw(first + done, trials + done, p + done, out + done, std::min(kBatch, n - done));
+    batch.draw(first + done, columns, done, out + done, std::min(kBatch, n - done));
 }
 
 }  // namespace

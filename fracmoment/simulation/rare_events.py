@@ -9,6 +9,7 @@ docs/algorithms/rare_events.md derives the estimators.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -16,18 +17,19 @@ import numpy as np
 
 from fracmoment import _core, _layers, _validation
 from fracmoment.simulation.chains import Chain
-from fracmoment.simulation.pieces import each_piece, thread_count
-from fracmoment.simulation.streams import Purpose, seed_of
+from fracmoment.simulation.pieces import piece_size
+from fracmoment.simulation.runs import run_seed
+from fracmoment.simulation.stored import simulate
+from fracmoment.simulation.streams import Purpose, stream_format
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from fracmoment._typing import FloatArray, IntArray
 
 __all__ = ["RareEvent", "rare_event_probability"]
 
 SIDES = ("above", "below")
-_PIECE = 8192  # samples of one piece of work for one thread
 _FEW_JUMPS = 5.0  # expected: more are drawn well by the tilted law itself
 _SMALLEST_RATE = 0.01  # distance of an order from the edge of the moments, so that a table exists
 _TABLE_REACH = 80.0  # log of the range of a tilted density: the tables end at 2^-65
@@ -205,10 +207,6 @@ class Walk:
         ]
         return max(rises) > -math.inf and bool(self.counts @ jumps < _FEW_JUMPS)
 
-    def piece(self) -> int:
-        """Return how many samples make a piece of work of a few hundredths of a second."""
-        return max(32, min(1 << 13, int(4e7 / (3.0 * self.layers.size + 1e3)) // 32 * 32))
-
 
 def _existing(tilted: Tilted | None) -> Tilted:
     if tilted is None:
@@ -217,64 +215,148 @@ def _existing(tilted: Tilted | None) -> Tilted:
     return tilted
 
 
-def _whole(
-    walk: Walk, tilted: Tilted, cuts: list[float], seed: int, n_samples: int, threads: int
-) -> LogEstimate:
-    """Estimate the probability that the event happens with every layer above its cut.
+class Plan(NamedTuple):
+    """What is drawn: for executors of processes it can be pickled.
+
+    ``jumps`` samples for every layer that may be the first below its cut, layer by layer, then
+    ``whole`` samples of networks with no layer below its cut.
+    """
+
+    chain: Chain
+    log_level: float
+    upper: bool
+    order: float
+    cuts: tuple[float, ...]
+    whole: int
+    jump_order: float = 0.0
+    jumps: int = 0
+
+    @classmethod
+    def best(cls, chain: Chain, log_level: float, upper: bool, n_samples: int) -> Plan:
+        """Return what estimates the event given that no layer is dead."""
+        walk = Walk(chain, log_level, upper)
+        tilted, cuts = walk.best(walk.no_cuts)
+        event = (chain, log_level, upper)
+        if not upper:
+            steeper, valleys = walk.best(walk.valleys)
+            if max(valleys) > -math.inf and walk.is_split(tilted):
+                half = n_samples // 2
+                each = max(_FEWEST_JUMPS, half // chain.depth)
+                split = (steeper.order, tuple(valleys), n_samples - half)
+                return cls(*event, *split, jump_order=tilted.order, jumps=each)
+        return cls(*event, tilted.order, tuple(cuts), n_samples)
+
+    @property
+    def first_whole(self) -> int:
+        """The number of samples before those of whole networks."""
+        return self.jumps * self.chain.depth
+
+    @property
+    def method(self) -> str:
+        """How the event is estimated."""
+        return "tilted with jumps" if self.jumps else "tilted"
+
+    def estimate(self, log_weights: FloatArray) -> LogEstimate | None:
+        """Return the estimate from the first samples; None from too few."""
+        whole = log_weights[self.first_whole :]
+        if whole.size < 2:
+            return None
+        parts = [LogEstimate.of(whole)]
+        if self.jumps:
+            layers = log_weights[: self.first_whole].reshape(-1, self.jumps)
+            parts.append(LogEstimate.total([LogEstimate.of(values) for values in layers]))
+        return LogEstimate.total(parts) if self.jumps else parts[0]
+
+
+class _Whole:
+    """The event with every layer above its cut.
 
     The layer with the widest tilted law is integrated out given the others.
     """
-    kind = int(np.argmax([law.variance() for law in tilted.laws]))
-    others = np.delete(walk.layers, np.flatnonzero(walk.layers == kind)[0])
-    last = _core.TiltedGain(walk.densities[kind], 0.0, cuts[kind], _TAIL_REACH)
 
-    def log_weights(first: int, count: int) -> FloatArray:
-        sums, weights = tilted.draw(others, seed, Purpose.RARE_EVENT, first, count)
-        return weights + last.log_mass() + last.log_tails(walk.level - sums, walk.upper)
+    def __init__(self, walk: Walk, plan: Plan) -> None:
+        cuts = list(plan.cuts)
+        self.walk = walk
+        self.tilted = _existing(walk.tilted(plan.order, cuts))
+        kind = int(np.argmax([law.variance() for law in self.tilted.laws]))
+        self.others = np.delete(walk.layers, np.flatnonzero(walk.layers == kind)[0])
+        self.last = _core.TiltedGain(walk.densities[kind], 0.0, cuts[kind], _TAIL_REACH)
 
-    pieces = each_piece(log_weights, 0, n_samples, walk.piece(), threads)
-    return LogEstimate.of(np.concatenate([values for _, values in pieces]))
+    def log_weights(self, seed: int, first: int, count: int) -> FloatArray:
+        """Return the logarithms of the weights of samples first, first + 1, ..."""
+        sums, weights = self.tilted.draw(self.others, seed, Purpose.RARE_EVENT, first, count)
+        tails = self.last.log_tails(self.walk.level - sums, self.walk.upper)
+        return weights + self.last.log_mass() + tails
 
 
-def _jumps(
-    walk: Walk, tilted: Tilted, cuts: list[float], seed: int, each: int, threads: int
-) -> LogEstimate:
-    """Estimate the probability that the event happens with some layer below its cut.
+class _Jumps:
+    """The event with some layer below its cut, as the sum over the first such layer.
 
-    It is the sum over the first layer that jumps below. That layer is integrated out; those before
-    it are cut, those after it are not. ``each`` samples for every layer.
+    That layer is integrated out; those before it are cut, those after it are not.
     """
-    order, kinds = tilted.order, len(cuts)
-    both = Tilted(order, _existing(walk.tilted(order, cuts)).laws + tilted.laws)
-    free = [_core.TiltedGain(f, 0.0, -math.inf, _TAIL_REACH) for f in walk.densities]
 
-    def log_weights(first: int, count: int) -> FloatArray:
-        place = first // each
-        kind = int(walk.layers[place])
-        others = np.concatenate([walk.layers[:place], walk.layers[place + 1 :] + kinds])
-        sums, weights = both.draw(others, seed, Purpose.RARE_JUMP, first, count)
-        rest = np.minimum(walk.level - sums, cuts[kind])
-        return weights + free[kind].log_tails(rest, False)
+    def __init__(self, walk: Walk, plan: Plan) -> None:
+        self.walk, self.cuts, self.each = walk, list(plan.cuts), plan.jumps
+        order = plan.jump_order
+        cut = _existing(walk.tilted(order, self.cuts))
+        self.both = Tilted(order, cut.laws + _existing(walk.tilted(order, walk.uncut)).laws)
+        self.free = [_core.TiltedGain(f, 0.0, -math.inf, _TAIL_REACH) for f in walk.densities]
 
-    pieces = each_piece(log_weights, 0, each * walk.layers.size, each, threads)
-    return LogEstimate.total([LogEstimate.of(values) for _, values in pieces])
+    def log_weights(self, seed: int, first: int, count: int) -> list[FloatArray]:
+        """Return the logarithms of the weights of samples first, first + 1, ..., in parts."""
+        parts = []
+        while count > 0:
+            place = first // self.each
+            here = min(count, (place + 1) * self.each - first)
+            parts.append(self._of_layer(place, seed, first, here))
+            first, count = first + here, count - here
+        return parts
+
+    def _of_layer(self, place: int, seed: int, first: int, count: int) -> FloatArray:
+        layers, kinds = self.walk.layers, len(self.cuts)
+        kind = int(layers[place])
+        others = np.concatenate([layers[:place], layers[place + 1 :] + kinds])
+        sums, weights = self.both.draw(others, seed, Purpose.RARE_JUMP, first, count)
+        rest = np.minimum(self.walk.level - sums, self.cuts[kind])
+        return weights + self.free[kind].log_tails(rest, False)
 
 
-def _estimate(
-    walk: Walk, seed: int, n_samples: int, threads: int
-) -> tuple[LogEstimate, float, str, int]:
-    """Return the estimate of the event given that no layer is dead, tilt, method, samples."""
-    tilted, _ = walk.best(walk.no_cuts)
-    if not walk.upper:
-        steeper, cuts = walk.best(walk.valleys)
-        if max(cuts) > -math.inf and walk.is_split(tilted):
-            half, each = n_samples // 2, max(_FEWEST_JUMPS, n_samples // 2 // walk.layers.size)
-            main = _whole(walk, steeper, cuts, seed, n_samples - half, threads)
-            rest = _jumps(walk, tilted, cuts, seed, each, threads)
-            drawn = n_samples - half + each * walk.layers.size
-            return LogEstimate.total([main, rest]), steeper.order, "tilted with jumps", drawn
-    main = _whole(walk, tilted, walk.uncut, seed, n_samples, threads)
-    return main, tilted.order, "tilted", n_samples
+@lru_cache(maxsize=4)
+def _samplers(plan: Plan) -> tuple[_Whole, _Jumps | None]:
+    walk = Walk(plan.chain, plan.log_level, plan.upper)
+    return _Whole(walk, plan), _Jumps(walk, plan) if plan.jumps else None
+
+
+@dataclass(frozen=True)
+class _LogWeights:
+    """The logarithms of the weights of the samples of a plan; a run."""
+
+    plan: Plan
+    seed: int
+
+    def work(self, first: int, count: int) -> Any:
+        whole, jumps = _samplers(self.plan)
+        start = self.plan.first_whole
+        before = min(count, max(start - first, 0))
+        parts = jumps.log_weights(self.seed, first, before) if jumps and before else []
+        if count > before:
+            parts.append(whole.log_weights(self.seed, first + before - start, count - before))
+        return np.concatenate(parts)
+
+    def piece(self) -> int:
+        return min(1 << 13, piece_size(3.0 * self.plan.chain.depth + 1e3))
+
+    def description(self) -> Mapping[str, Any]:
+        plan = self.plan
+        return {
+            **plan.chain.description(),
+            "result": "rare event",
+            "log_level": plan.log_level.hex(),
+            "side": "above" if plan.upper else "below",
+            "samples": [plan.jumps, plan.whole],
+            "seed": self.seed,
+            "stream_format": stream_format,
+        }
 
 
 def _log_alive(chain: Chain) -> float:
@@ -296,6 +378,9 @@ def rare_event_probability(
     n_samples: Any = 1_000_000,
     rng: Any = None,
     threads: Any = None,
+    executor: Any = None,
+    progress: Any = None,
+    checkpoint: Any = None,
 ) -> RareEvent:
     """Estimate the probability that the norm at the output is beyond a level, however small it is.
 
@@ -317,6 +402,8 @@ def rare_event_probability(
         Source of the 64-bit seed; the result is a function of it and of the other arguments.
     threads : int, optional
         Number of threads, every core by default. The result does not depend on it.
+    executor, progress, checkpoint : optional
+        As for `simulate_log_norms`.
 
     Returns
     -------
@@ -330,6 +417,11 @@ def rare_event_probability(
         For arguments outside these ranges, and for orthogonal weights.
     ConvergenceError
         If a single layer would need a tail probability below about 1e-280.
+    Interrupted
+        On Ctrl-C (a KeyboardInterrupt); its ``partial`` is the estimate from the samples that were
+        drawn, None where they are too few for one.
+    CheckpointError
+        If the file is damaged or belongs to another run.
 
     Notes
     -----
@@ -352,15 +444,41 @@ def rare_event_probability(
     level = _validation.as_float("log_level", log_level)
     _validation.choice("side", side, SIDES)
     count = _validation.integer("n_samples", n_samples, 2, 2**40)
-    workers, seed = thread_count(threads), seed_of(rng)
+    seed = run_seed(rng, checkpoint)
     chain = Chain.of(network)
-    walk = Walk(chain, level, side == "above")
     if chain.depth == 1:
+        walk = Walk(chain, level, side == "above")
         law = _core.TiltedGain(walk.densities[0], 0.0, -math.inf, _TAIL_REACH)
         exact = float(law.log_tails(np.array([walk.level]), walk.upper)[0])
-        estimate, tilt, method, drawn = LogEstimate(exact, 0.0), 0.0, "exact", 0
-    else:
-        estimate, tilt, method, drawn = _estimate(walk, seed, count, workers)
+        return _event(chain, level, side, LogEstimate(exact, 0.0), (0.0, "exact", 0))
+    plan = Plan.best(chain, level, side == "above", count)
+    drawn = plan.first_whole + plan.whole
+    if executor is None:
+        _samplers(plan)
+
+    def result(log_weights: FloatArray) -> Any:
+        estimate = plan.estimate(log_weights)
+        if estimate is None:
+            return None
+        return _event(chain, level, side, estimate, (plan.order, plan.method, log_weights.size))
+
+    event: RareEvent = simulate(
+        _LogWeights(plan, seed),
+        drawn,
+        [()],
+        result,
+        threads=threads,
+        executor=executor,
+        progress=progress,
+        checkpoint=checkpoint,
+    )
+    return event
+
+
+def _event(
+    chain: Chain, level: float, side: str, estimate: LogEstimate, drawn: tuple[float, str, int]
+) -> RareEvent:
+    """Return the result from the estimate given that no layer is dead; drawn: tilt, method, n."""
     if estimate.log_mean == -math.inf:
         message = f"log_level {level} is out of reach: a layer would need a tail below 1e-280"
         raise _core.ConvergenceError(message)
@@ -369,6 +487,4 @@ def rare_event_probability(
     if side == "below" and log_alive < 0.0:
         event = float(np.logaddexp(math.log(-math.expm1(log_alive)), event))
         share = math.exp(log_alive + estimate.log_mean - event)
-    return RareEvent(
-        event, estimate.log_mean, share * error, error, -math.expm1(log_alive), tilt, method, drawn
-    )
+    return RareEvent(event, estimate.log_mean, share * error, error, -math.expm1(log_alive), *drawn)

@@ -18,7 +18,7 @@ from fracmoment.simulation.pieces import each_piece, thread_count
 from fracmoment.simulation.streams import Purpose, seed_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     import numpy.typing as npt
 
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from fracmoment.gains import Gain
 
 MOST_TRIALS = 2**50
-_CACHED = 2**13  # numbers that stay in the cache until they are in their places
 _PIECE = 2**16  # numbers of one replica where a sample is cut into rows; part of the stream format
 _DTYPES = ("float64", "float32")
 
@@ -62,18 +61,15 @@ def random_normal(
     >>> random_normal((2, 3), rng=1).shape
     (2, 3)
     """
-    kernel = {
-        "float64": _core.random_normals,
-        "float32": _core.random_float_normals,
-    }[_dtype_name(dtype)]
-    seed = seed_of(rng)
-    return _rows(
-        lambda row, count: kernel(seed, Purpose.NORMAL, row, count),
-        _shape(size),
-        dtype,
-        size is None,
-        threads,
-    )
+    single, seed = _dtype_name(dtype) == "float32", seed_of(rng)
+
+    def draw(row: int, out: Any) -> None:
+        if single:
+            _core.random_float_normals(seed, Purpose.NORMAL, row, out.size, out)
+        else:
+            _core.random_normals(seed, Purpose.NORMAL, row, out.size, out)
+
+    return _rows(draw, _shape(size), dtype, size is None, threads)
 
 
 def random_uniform(
@@ -120,13 +116,15 @@ def random_uniform(
     True
     """
     left, right = _validation.floats("low", low), _validation.floats("high", high)
-    kernel = {
-        "float64": _core.random_uniforms,
-        "float32": _core.random_float_uniforms,
-    }[_dtype_name(dtype)]
-    seed = seed_of(rng)
-    shape = _shape(size, left, right)
-    unit = _rows(lambda row, count: kernel(seed, row, count), shape, dtype, False, threads)
+    single, seed = _dtype_name(dtype) == "float32", seed_of(rng)
+
+    def draw(row: int, out: Any) -> None:
+        if single:
+            _core.random_float_uniforms(seed, row, out.size, out)
+        else:
+            _core.random_uniforms(seed, row, out.size, out)
+
+    unit = _rows(draw, _shape(size, left, right), dtype, False, threads)
     if not (np.all(np.equal(left, 0.0)) and np.all(np.equal(right, 1.0))):
         with np.errstate(over="ignore"):
             width = np.subtract(right, left)
@@ -269,20 +267,30 @@ def random_binomial(
         and _core.AliasTable.fits(trials, chance)
     ):
         table = _alias_table(trials, chance)
-        out = _rows(
-            lambda row, count: table.variates(seed, row, count), shape, np.int64, False, threads
+        result = _rows(
+            lambda row, out: table.variates(seed, row, out.size, out),
+            shape,
+            np.int64,
+            False,
+            threads,
         )
     else:
-        trial_column, chance_column = _column(trials, shape), _column(chance, shape)
-        out = _by_element(
-            lambda start, count: _core.random_binomials(
-                trial_column(start, count), chance_column(start, count), seed, start
+        trial_column = _column(trials, shape, np.int64)
+        chance_column = _column(chance, shape, np.float64)
+        result = _filled(
+            lambda start, out: _core.random_binomials(
+                trial_column(start, out.size),
+                chance_column(start, out.size),
+                seed,
+                start,
+                out.size,
+                out,
             ),
             shape,
             np.int64,
             threads,
         )
-    return _result(out, size is None)
+    return _result(result, size is None)
 
 
 def random_gain(gain: Gain, size: Any = None, *, rng: Any = None, threads: Any = None) -> Result:
@@ -328,7 +336,7 @@ def random_gain(gain: Gain, size: Any = None, *, rng: Any = None, threads: Any =
     law, seed = law_of(gain), seed_of(rng)
     table, log_mean = gain_table(law), _core.GainLaw(*law).log_mean()
     return _rows(
-        lambda row, count: _core.random_gains(table, log_mean, seed, row, count),
+        lambda row, out: _core.random_gains(table, log_mean, seed, row, out.size, out),
         _shape(size),
         np.float64,
         size is None,
@@ -373,49 +381,32 @@ def _shape(size: Any, *parameters: Any) -> tuple[int, ...]:
     return shape
 
 
-def _by_element(
-    draw: Callable[[int, int], Any], shape: tuple[int, ...], dtype: npt.DTypeLike, threads: Any
-) -> Any:
-    """Return a sample whose numbers draw(start, count) can be cut anywhere, as one array."""
-
-    def whole(first: int, length: int) -> Iterator[tuple[int, Any]]:
-        for start in range(first, first + length, _CACHED):
-            yield start, draw(start, min(_CACHED, first + length - start))
-
-    return _filled(whole, shape, dtype, threads)
-
-
 def _filled(
-    draw: Callable[[int, int], Iterator[tuple[int, Any]]],
-    shape: tuple[int, ...],
-    dtype: npt.DTypeLike,
-    threads: Any,
+    draw: Callable[[int, Any], object], shape: tuple[int, ...], dtype: npt.DTypeLike, threads: Any
 ) -> Any:
-    """Return as one array what draw(start, count) gives of all pieces: parts (start, numbers)."""
-    out = np.empty(math.prod(shape), dtype=dtype)
+    """Return a sample as one array, whose pieces draw(start, out) writes."""
+    result = np.empty(math.prod(shape), dtype=dtype)
 
     def write(first: int, length: int) -> None:
-        for start, numbers in draw(first, length):
-            out[start : start + len(numbers)] = numbers
+        draw(first, result[first : first + length])
 
-    workers = min(thread_count(threads), max(1, -(-out.size // _PIECE)))
-    for _ in each_piece(write, 0, out.size, _PIECE, workers):
+    workers = min(thread_count(threads), max(1, -(-result.size // _PIECE)))
+    for _ in each_piece(write, 0, result.size, _PIECE, workers):
         pass
-    return out.reshape(shape)
+    return result.reshape(shape)
 
 
 def _rows(
-    draw: Callable[[int, int], Any],
+    draw: Callable[[int, Any], object],
     shape: tuple[int, ...],
     dtype: npt.DTypeLike,
     scalar: bool,
     threads: Any,
 ) -> Any:
     """Return a sample of which piece i is the row of replica i."""
-    out = _filled(
-        lambda start, count: iter([(start, draw(start // _PIECE, count))]), shape, dtype, threads
+    return _result(
+        _filled(lambda start, out: draw(start // _PIECE, out), shape, dtype, threads), scalar
     )
-    return _result(out, scalar)
 
 
 def _result(values: Any, scalar: bool) -> Result:
@@ -423,26 +414,19 @@ def _result(values: Any, scalar: bool) -> Result:
     return values.item() if scalar and values.ndim == 0 else values
 
 
-def _column(value: Any, shape: tuple[int, ...]) -> Callable[[int, int], Any]:
-    """Return a parameter's values for a piece of the sample."""
+def _column(value: Any, shape: tuple[int, ...], dtype: npt.DTypeLike) -> Callable[[int, int], Any]:
+    """Return a parameter's values for a piece of the sample: one for all, or as many."""
     if np.ndim(value) == 0:
-        return lambda _, count: np.full(count, value)
+        single = np.array([value], dtype=dtype)
+        return lambda _start, _count: single
     flat = np.ascontiguousarray(np.broadcast_to(value, shape)).reshape(-1)
     return lambda start, count: flat[start : start + count]
 
 
 def _gammas(shape_parameter: Any, shape: tuple[int, ...], seed: int, threads: Any) -> Any:
-    if np.ndim(shape_parameter) == 0:
-        single = np.array([shape_parameter], dtype=np.float64)
-        return _by_element(
-            lambda start, count: _core.random_gammas(single, seed, start, count),
-            shape,
-            np.float64,
-            threads,
-        )
-    column = _column(shape_parameter, shape)
-    return _by_element(
-        lambda start, count: _core.random_gammas(column(start, count), seed, start, count),
+    column = _column(shape_parameter, shape, np.float64)
+    return _filled(
+        lambda start, out: _core.random_gammas(column(start, out.size), seed, start, out.size, out),
         shape,
         np.float64,
         threads,

@@ -9,6 +9,8 @@ docs/algorithms/stationary.md derives the methods.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -16,12 +18,16 @@ import numpy as np
 from fracmoment import _core, _validation
 from fracmoment.gains import Gain
 from fracmoment.simulation.chains import law_of
-from fracmoment.simulation.pieces import each_piece, thread_count
+from fracmoment.simulation.pieces import piece_size
 from fracmoment.simulation.rare_events import LogEstimate, log_density
-from fracmoment.simulation.streams import Purpose, seed_of
+from fracmoment.simulation.runs import run_seed
+from fracmoment.simulation.stored import sample_count, simulate
+from fracmoment.simulation.streams import Purpose, stream_format
 from fracmoment.simulation.summaries import Estimate
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from fracmoment._typing import FloatArray
 
 __all__ = [
@@ -37,6 +43,7 @@ _MOST_LOG_BOUND = 650.0
 _HIGHEST_ORDER = 32.0
 _REACH_SAMPLES = 1024
 _LARGEST_LEVEL = 690.0
+_LAYER_COST = 6.0  # nanoseconds of a factor of a sum, roughly
 
 
 class StationaryTail(NamedTuple):
@@ -57,26 +64,57 @@ class StationaryTail(NamedTuple):
     tail_index: float
 
 
-class _Perpetuity:
-    """The sum Y = A_1 + A_1 A_2 + ... with A = (sigma R)^2; a stationary |x|^2 is c Y in law."""
+class _Layer(NamedTuple):
+    """A layer with biases; for executors of processes it can be pickled."""
 
-    def __init__(self, gain: Any, sigma: Any, bias_sigma: Any) -> None:
+    gain: Gain
+    sigma: float
+    bias_sigma: float
+
+    @classmethod
+    def of(cls, gain: Any, sigma: Any, bias_sigma: Any) -> _Layer:
+        """Return the layer of valid arguments."""
         if not isinstance(gain, Gain) or gain.shape:
             message = f"gain must be a Gain of scalar parameters, got {gain!r}"
             raise TypeError(message)
         _validation.choice("weights of gain", gain.weights, ("gaussian",))
-        self.gain = gain
         scale = _validation.as_float("sigma", _validation.positive("sigma", sigma))
         bias = _validation.as_float("bias_sigma", _validation.positive("bias_sigma", bias_sigma))
-        self.log_sigma = math.log(scale)
-        self.log_scale = 2.0 * (math.log(bias) - self.log_sigma)
-        self.tail_index = float(gain.tail_index(scale))
-        if self.tail_index == 0.0:
+        if float(gain.tail_index(scale)) == 0.0:
             message = f"sigma must have a positive tail index (a negative drift), got {scale}"
             raise ValueError(message)
+        return cls(gain, scale, bias)
+
+    def description(self) -> dict[str, Any]:
+        """Return what determines the law, in JSON."""
+        return {
+            "law": [repr(value) for value in law_of(self.gain)],
+            "sigma": self.sigma.hex(),
+            "bias_sigma": self.bias_sigma.hex(),
+        }
+
+
+class _Perpetuity:
+    """The sum Y = A_1 + A_1 A_2 + ... with A = (sigma R)^2; a stationary |x|^2 is c Y in law."""
+
+    def __init__(self, layer: _Layer) -> None:
+        self.gain = layer.gain
+        self.log_sigma = math.log(layer.sigma)
+        self.log_scale = 2.0 * (math.log(layer.bias_sigma) - self.log_sigma)
+        self.tail_index = float(layer.gain.tail_index(layer.sigma))
         self.log_bound = self._log_bound()
         self.plain = self._tilted(0.0)
-        self.table = _core.factor_table(self.plain, gain.prob_zero())
+        self.table = _core.factor_table(self.plain, layer.gain.prob_zero())
+
+    @cached_property
+    def tilted(self) -> _core.TiltedGain:
+        """The law under which the products grow: tilted by A^(tail index/2)."""
+        return self._tilted(self.tail_index)
+
+    @cached_property
+    def tilted_table(self) -> _core.QuantileTable:
+        """The table that its variates come from."""
+        return _core.factor_table(self.tilted, 0.0)
 
     def _tilted(self, order: float) -> _core.TiltedGain:
         return _core.TiltedGain(log_density(law_of(self.gain)), order, -math.inf, 80.0)
@@ -104,21 +142,102 @@ class _Perpetuity:
             raise _core.ConvergenceError(message)
         return best
 
-    def log_sums(self, seed: int, count: int, threads: int, first: int = 0) -> FloatArray:
+    def prepare_tail(self) -> None:
+        """Build once what every piece of a tail needs."""
+        _ = self.tilted_table
+
+    def layers(self) -> float:
+        """Return how many factors a sum takes, roughly."""
+        drift = self.log_sigma + float(self.gain.log_mean())
+        return (37.0 + max(self.log_bound, 0.0)) / (-2.0 * drift)
+
+    def log_sums(self, seed: int, first: int, count: int) -> FloatArray:
         """Draw log Y."""
         factor, bound = self.log_factor(self.plain), max(self.log_bound, 0.0)
+        return _core.log_perpetuities(
+            self.table, factor, bound, seed, Purpose.STATIONARY, first, count
+        )
 
-        def work(start: int, length: int) -> FloatArray:
-            return _core.log_perpetuities(
-                self.table, factor, bound, seed, Purpose.STATIONARY, start, length
-            )
+    def log_tail_weights(
+        self, level: float, reach: float, seed: int, first: int, count: int
+    ) -> FloatArray:
+        """Draw the logarithms of the weights of samples for P(Y > exp(level))."""
+        log_mass = (
+            math.log(self.gain._prob_alive())
+            + self.tilted.log_mass()
+            + self.tail_index * (self.log_sigma + float(self.gain.log_mean()))
+        )
+        return _core.log_tail_weights(
+            self.tilted_table, self.log_factor(self.tilted),
+            self.table, self.log_factor(self.plain),
+            0.5 * self.tail_index, log_mass, level, reach, max(self.log_bound, 0.0),
+            seed, Purpose.STATIONARY_TAIL, first, count,
+        )  # fmt: skip
 
-        pieces = list(each_piece(work, first, count, 512, threads))
-        return np.concatenate([np.empty(0), *[values for _, values in pieces]])
+
+@lru_cache(maxsize=16)
+def _perpetuity(layer: _Layer) -> _Perpetuity:
+    return _Perpetuity(layer)
+
+
+@dataclass(frozen=True)
+class _Norms:
+    """Stationary log-norms; a run."""
+
+    layer: _Layer
+    seed: int
+
+    def work(self, first: int, count: int) -> Any:
+        law = _perpetuity(self.layer)
+        return 0.5 * (law.log_scale + law.log_sums(self.seed, first, count))
+
+    def piece(self) -> int:
+        return piece_size(_LAYER_COST * _perpetuity(self.layer).layers())
+
+    def description(self) -> Mapping[str, Any]:
+        return {
+            **self.layer.description(),
+            "result": "stationary norms",
+            "seed": self.seed,
+            "stream_format": stream_format,
+        }
+
+
+@dataclass(frozen=True)
+class _TailWeights(_Norms):
+    """The logarithms of the weights of samples for the tail beyond a level; a run."""
+
+    level: float  # logarithm, of Y
+    reach: float
+
+    def work(self, first: int, count: int) -> Any:
+        law = _perpetuity(self.layer)
+        return law.log_tail_weights(self.level, self.reach, self.seed, first, count)
+
+    def piece(self) -> int:
+        law = _perpetuity(self.layer)
+        climb = max(self.level, 0.0) / max(law.log_factor(law.tilted), 1e-3)
+        return piece_size(_LAYER_COST * (climb + law.layers()))
+
+    def description(self) -> Mapping[str, Any]:
+        return {
+            **super().description(),
+            "result": "stationary tail",
+            "level": self.level.hex(),
+        }
 
 
 def simulate_stationary_norms(
-    gain: Any, sigma: Any, bias_sigma: Any, n_samples: Any, *, rng: Any = None, threads: Any = None
+    gain: Any,
+    sigma: Any,
+    bias_sigma: Any,
+    n_samples: Any,
+    *,
+    rng: Any = None,
+    threads: Any = None,
+    executor: Any = None,
+    progress: Any = None,
+    checkpoint: Any = None,
 ) -> FloatArray:
     """Draw log-norms from the stationary law of a network with normal biases.
 
@@ -136,6 +255,8 @@ def simulate_stationary_norms(
         Source of the 64-bit seed. Sample i is a function of the seed and i alone.
     threads : int, optional
         Number of threads, every core by default. The result does not depend on it.
+    executor, progress, checkpoint : optional
+        As for `simulate_log_norms`.
 
     Returns
     -------
@@ -149,6 +270,10 @@ def simulate_stationary_norms(
     ConvergenceError
         For tail indices so small (0.12 to 0.16, it depends on the law) that no bound on the sums
         fits a double.
+    Interrupted
+        On Ctrl-C (a KeyboardInterrupt); its ``partial`` holds the first samples.
+    CheckpointError
+        If the file is damaged or belongs to another run.
 
     Notes
     -----
@@ -164,10 +289,20 @@ def simulate_stationary_norms(
     >>> bool(abs(np.exp(2 * y).mean() / exact - 1) < 0.1)
     True
     """
-    law = _Perpetuity(gain, sigma, bias_sigma)
-    count = _validation.integer("n_samples", n_samples, 0, 2**40)
-    workers, seed = thread_count(threads), seed_of(rng)
-    return 0.5 * (law.log_scale + law.log_sums(seed, count, workers))
+    layer = _Layer.of(gain, sigma, bias_sigma)
+    count = sample_count(n_samples)
+    run = _Norms(layer, run_seed(rng, checkpoint))
+    _perpetuity(layer)
+    return simulate(
+        run,
+        count,
+        [()],
+        lambda values: values,
+        threads=threads,
+        executor=executor,
+        progress=progress,
+        checkpoint=checkpoint,
+    )
 
 
 def stationary_tail(
@@ -179,6 +314,9 @@ def stationary_tail(
     n_samples: Any = 100_000,
     rng: Any = None,
     threads: Any = None,
+    executor: Any = None,
+    progress: Any = None,
+    checkpoint: Any = None,
 ) -> StationaryTail:
     """Estimate the probability that a stationary norm exceeds a level, however far out.
 
@@ -190,7 +328,7 @@ def stationary_tail(
         Logarithm of the level: the event is ``log|x| > log_level``.
     n_samples : int, optional
         Number of samples, >= 2.
-    rng, threads
+    rng, threads, executor, progress, checkpoint
         As for `simulate_stationary_norms`.
 
     Returns
@@ -207,30 +345,33 @@ def stationary_tail(
     >>> round(tail.tail_index, 10), tail.log_probability < -190, tail.relative_error < 0.05
     (2.0, True, True)
     """
-    law = _Perpetuity(gain, sigma, bias_sigma)
+    layer = _Layer.of(gain, sigma, bias_sigma)
+    law = _perpetuity(layer)
     level = 2.0 * _validation.as_float("log_level", log_level) - law.log_scale
     _validation.require("log_level", log_level, abs(level) < _LARGEST_LEVEL, "between -340 and 340")
     count = _validation.integer("n_samples", n_samples, 2, 2**40)
-    workers, seed = thread_count(threads), seed_of(rng)
-    reach = float(np.median(law.log_sums(seed, _REACH_SAMPLES, workers)))
-    tilted = law._tilted(law.tail_index)
-    table = _core.factor_table(tilted, 0.0)
-    log_mass = (
-        math.log(gain._prob_alive())
-        + tilted.log_mass()
-        + law.tail_index * (law.log_sigma + float(gain.log_mean()))
+    seed = run_seed(rng, checkpoint)
+    reach = float(np.median(law.log_sums(seed, 0, _REACH_SAMPLES)))
+    run = _TailWeights(layer, seed, level, reach)
+    law.prepare_tail()
+
+    def result(log_weights: FloatArray) -> Any:
+        if log_weights.size < 2:
+            return None
+        estimate = LogEstimate.of(log_weights)
+        return StationaryTail(estimate.log_mean, math.sqrt(estimate.variance), law.tail_index)
+
+    tail: StationaryTail = simulate(
+        run,
+        count,
+        [()],
+        result,
+        threads=threads,
+        executor=executor,
+        progress=progress,
+        checkpoint=checkpoint,
     )
-
-    def work(start: int, length: int) -> FloatArray:
-        return _core.log_tail_weights(
-            table, law.log_factor(tilted), law.table, law.log_factor(law.plain),
-            0.5 * law.tail_index, log_mass, level, reach, max(law.log_bound, 0.0),
-            seed, Purpose.STATIONARY_TAIL, start, length,
-        )  # fmt: skip
-
-    pieces = list(each_piece(work, 0, count, 512, workers))
-    estimate = LogEstimate.of(np.concatenate([values for _, values in pieces]))
-    return StationaryTail(estimate.log_mean, math.sqrt(estimate.variance), law.tail_index)
+    return tail
 
 
 def hill_estimate(log_values: Any, largest: Any) -> Estimate:

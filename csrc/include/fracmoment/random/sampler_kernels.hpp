@@ -10,6 +10,13 @@
 
 namespace fracmoment {
 
+// Numbers of trials and probabilities, each a column or a single one for all elements.
+struct BinomialColumns {
+  const std::int64_t* trials;
+  const double* p;
+  bool one_n, one_p;
+};
+
 struct SamplerKernels {
   // Rows, as in RandomKernels: uniform numbers on [0, 1), multiples of 2^-53 or 2^-24; gains of a
   // table of log R - log_mean, 0 where the layer is dead; variates of an alias table.
@@ -23,8 +30,8 @@ struct SamplerKernels {
   // A single shape serves all elements if `one_shape`.
   void (*gammas)(const double* shape, bool one_shape, const Stream& stream, std::uint64_t first,
                  double* out, std::size_t n);
-  void (*binomials)(const std::int64_t* trials, const double* p, const Stream& stream,
-                    std::uint64_t first, std::int64_t* out, std::size_t n);
+  void (*binomials)(const BinomialColumns& columns, const Stream& stream, std::uint64_t first,
+                    std::int64_t* out, std::size_t n);
 };
 
 const SamplerKernels& sampler_kernels();  // of the active instruction set
