@@ -233,11 +233,10 @@ void Distribution::centred_tails(const Real& log_mean, const double* x, double* 
   }
   const std::vector<Real> p = probability(scaled, upper);
   require(p);
+  for (std::size_t i = 0; i < n; ++i) log_p[i] = p[i].hi > 0.0 ? log(p[i]).hi : -kInfinity;
+  if (density == nullptr) return;
   pdf(r.data(), density, n);
-  for (std::size_t i = 0; i < n; ++i) {
-    log_p[i] = p[i].hi > 0.0 ? log(p[i]).hi : -kInfinity;
-    density[i] *= r[i];
-  }
+  for (std::size_t i = 0; i < n; ++i) density[i] *= r[i];
 }
 
 void Distribution::centred_density(const Real& log_mean, const double* x, double* out,

@@ -1,13 +1,17 @@
 #include "fracmoment/random/gain_table.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
 #include "fracmoment/error.hpp"
+#include "fracmoment/random/interpolated_tails.hpp"
 #include "fracmoment/special/elementary.hpp"
 
 namespace fracmoment {
 namespace {
+
+constexpr double kNear = 1e-13;  // to an atom, where what lies within is taken for the atom
 
 class LogGain : public TailLaw {
  public:
@@ -17,7 +21,10 @@ class LogGain : public TailLaw {
     const Real factor = spec.inverted ? -log(Real(spec.keep_prob)) : Real(0.0);
     for (const double slope : {1.0, std::abs(spec.lower), std::abs(spec.upper)})
       if (slope > 0.0) atoms_.push_back((log(Real(slope)) + factor - Real(law.log_mean())).hi);
+    std::sort(atoms_.begin(), atoms_.end());
+    atoms_.erase(std::unique(atoms_.begin(), atoms_.end()), atoms_.end());
   }
+  const std::vector<double>& atoms() const { return atoms_; }
   void tails(const double* x, std::size_t n, bool upper, double* log_p,
              double* density) const override {
     try {
@@ -34,9 +41,8 @@ class LogGain : public TailLaw {
   // Next to an atom of an orthogonal layer the law is known from a short distance only, on which
   // the density may have a pole: what lies within is taken for the atom.
   void leave_atoms(double& x) const {
-    constexpr double near = 1e-13;
     for (const double atom : atoms_)
-      if (std::abs(x - atom) < near) x = x < atom ? atom - near : atom + near;
+      if (std::abs(x - atom) < kNear) x = x < atom ? atom - kNear : atom + kNear;
   }
 
   const GainLaw& law_;
@@ -47,7 +53,9 @@ class LogGain : public TailLaw {
 }  // namespace
 
 QuantileTable gain_table(const GainLaw& law) {
-  return QuantileTable(LogGain(law), law.prob_zero());
+  const LogGain tails(law);
+  if (tails.atoms().empty()) return QuantileTable(tails, law.prob_zero());
+  return QuantileTable(InterpolatedTails(tails, tails.atoms(), kNear), law.prob_zero());
 }
 
 }  // namespace fracmoment

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 import fracmoment as fm
 from fracmoment import _core
-from fracmoment.simulation import chains, pieces, runs
+from fracmoment.simulation import chains, pieces, rare_events, runs, stationary
 from fracmoment.simulation.checkpoints import Checkpoint
 from fracmoment.simulation.summaries import LogNormSummary, SummaryPlan
 
@@ -153,6 +153,93 @@ def test_progress(short_pieces, capsys):
         fm.simulate_log_norms(*ARGUMENTS, 3500, progress="yes")
     with pytest.raises(TypeError, match="executor"):
         fm.simulate_log_norms(*ARGUMENTS, 3500, executor="dask")
+
+
+RUNS = {
+    "rare event": lambda **o: fm.rare_event_probability(
+        fm.Gain("relu", 16), 0.4, 20, 30.0, n_samples=20_000, rng=4, **o
+    ),
+    "rare event with jumps": lambda **o: fm.rare_event_probability(
+        fm.Gain("relu", 16), 0.4, 20, -40.0, side="below", n_samples=20_000, rng=4, **o
+    ),
+    "stationary norms": lambda **o: fm.simulate_stationary_norms(
+        fm.Gain("relu", 8), 0.4, 0.1, 20_000, rng=4, **o
+    ).tolist(),
+    "stationary tail": lambda **o: fm.stationary_tail(
+        fm.Gain("relu", 8), 0.4, 0.1, 20.0, n_samples=20_000, rng=4, **o
+    ),
+}
+
+
+@pytest.fixture
+def pieces_of_1000(monkeypatch):
+    """Cut the runs above into pieces of about 1,000 replicas, and save after each."""
+    for kind in (rare_events._LogWeights, stationary._Norms, stationary._TailWeights):
+        monkeypatch.setattr(kind, "piece", lambda _: 1000)
+    monkeypatch.setattr(runs, "_LEAST_SHARE", 1)
+    monkeypatch.setattr(runs, "_PIECES_OF_A_TASK", 1)
+    monkeypatch.setattr(runs, "_SECONDS_BETWEEN_SAVES", 0.0)
+    monkeypatch.setattr(runs, "_SHARE_OF_SAVING", 1e9)
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_estimates_on_executors_with_progress_and_checkpoints(name, pieces_of_1000, tmp_path):
+    run, path, seen = RUNS[name], tmp_path / "run", []
+    whole = run(threads=1, progress=lambda *p: seen.append(p))
+    done, total = zip(*seen, strict=True)
+    assert done[0] == 0
+    assert list(done) == sorted(done)
+    assert done[-1] == total[0]
+    assert run(threads=3) == whole
+    with ProcessPoolExecutor(2) as pool:
+        assert run(executor=pool) == whole
+    for count in (total[0] // 3, total[0] // 2):
+        with pytest.raises(StoppedError):
+            run(threads=1, checkpoint=path, progress=stop_after(count))
+    first = []
+    assert run(checkpoint=path, progress=lambda d, _: first.append(d)) == whole
+    assert total[0] // 2 <= first[0] < total[0]
+    for other, other_run in RUNS.items():
+        if other != name:
+            with pytest.raises(fm.CheckpointError, match="another run"):
+                other_run(checkpoint=path)
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_estimates_keep_what_is_done(name, pieces_of_1000):
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in the background
+
+    def progress(done, total):
+        if done >= 0.8 * total:
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(fm.Interrupted) as stop:
+        RUNS[name](threads=1, progress=progress)
+    signal.signal(signal.SIGINT, before)
+    whole, partial = RUNS[name](), stop.value.partial
+    if name == "stationary norms":
+        assert partial.tolist() == whole[: stop.value.done]
+        return
+    if name == "stationary tail":
+        gap = partial.log_probability - whole.log_probability
+        error = partial.relative_error + whole.relative_error
+    else:
+        gap = partial.log_probability_given_alive - whole.log_probability_given_alive
+        error = partial.relative_error_given_alive + whole.relative_error_given_alive
+    assert abs(gap) < 5 * error
+
+
+def test_an_estimate_of_too_few_samples_is_none(pieces_of_1000):
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def progress(done, _total):
+        if done >= 1000:
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(fm.Interrupted) as stop:  # in the middle of the jumps
+        RUNS["rare event with jumps"](threads=1, progress=progress)
+    signal.signal(signal.SIGINT, before)
+    assert stop.value.partial is None
 
 
 # ---------------------------------------------------------------- checkpoints

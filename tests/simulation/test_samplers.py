@@ -64,6 +64,7 @@ def each_sampler():
         "gamma": lambda k, **o: fm.random_gamma(shapes[:k], rng=4, **o),
         "gamma of one shape": lambda k, **o: fm.random_gamma(0.7, size=k, rng=4, **o),
         "binomial": lambda k, **o: fm.random_binomial(trials[:k], chances[:k], rng=4, **o),
+        "binomial of one chance": lambda k, **o: fm.random_binomial(trials[:k], 0.4, rng=4, **o),
         "binomial of one law": lambda k, **o: fm.random_binomial(64, 0.5, k, rng=4, **o),
         "gain": lambda k, **o: fm.random_gain(gain, k, rng=4, **o),
     }, n
@@ -219,6 +220,16 @@ def test_binomial_law(n, p):
         assert stats.kstwobign.sf(binomial_quantile_gap(sample, n, p)) > WORST
 
 
+def test_a_single_parameter_is_one_for_every_element():
+    n, p = np.random.default_rng(3).integers(0, 500, 3000), np.linspace(0, 1, 3000)
+    np.testing.assert_array_equal(
+        fm.random_binomial(n, 0.3, rng=5), fm.random_binomial(n, np.full(3000, 0.3), rng=5)
+    )
+    np.testing.assert_array_equal(
+        fm.random_binomial(700, p, rng=5), fm.random_binomial(np.full(3000, 700), p, rng=5)
+    )
+
+
 def test_binomial_edges():
     n = np.array([0, 0, 0, 5, 5, 2**50, 2**50])
     p = np.array([0.0, 0.5, 1.0, 0.0, 1.0, 0.0, 1.0])
@@ -259,6 +270,39 @@ def test_the_hat_lies_above_the_law(n, p):
     height = ratio * (a / us**2 + b) / alpha
     assert height.max() <= 1.0
     assert height[us >= 0.07].min() >= 0.92 - 4.2 / b
+
+
+@pytest.mark.parametrize(
+    ("n", "p"),
+    [(20, 0.5), (33, 0.31), (100, 0.1), (1024, 0.5), (5000, 0.4), (10**7, 1.1e-6), (10**12, 0.3)],
+)
+def test_the_bounds_that_settle_most_proposals_hold(n, p):
+    """G and E of docs/algorithms/samplers.md against log f(k)/f(m) in 40 digits."""
+    mean, r = (n + 1) * p, p / (1 - p)
+    c = [(1 - (-r) ** (j + 1)) / ((j + 1) * (j + 2)) for j in range(5)]
+
+    def g(t, terms):
+        series = sum((-t) ** j * c[j] for j in range(terms))
+        return mean * t * t * series + (t * (1 - r**2) - t * t * (1 + r**3)) / (24 * mean)
+
+    with mpmath.workdps(40):
+        mode = int(mpmath.floor(mean))
+        q = mpmath.mpf(p)
+
+        def log_f(k):
+            choices = mpmath.loggamma(n + 1) - mpmath.loggamma(k + 1) - mpmath.loggamma(n - k + 1)
+            return choices + k * mpmath.log(q) + (n - k) * mpmath.log(1 - q)
+
+        spread = np.sqrt(n * p * (1 - p))
+        for step in np.linspace(-5, 5, 81):
+            k = mode + int(step * spread)
+            t = float(mpmath.mpf(k) + 0.5 - (n + 1) * q) / mean
+            if not (0 <= k <= n and abs(t) <= 0.5):
+                continue
+            truth = float(log_f(k) - log_f(mode))
+            at_mode = float(mpmath.mpf(mode) + 0.5 - (n + 1) * q) / mean
+            error = 4 / 42 * mean * abs(t) ** 7 + abs(t) ** 3 / (6 * mean) + 0.12 / mean**3
+            assert abs(truth + g(t, 5) - g(at_mode, 2)) <= error + 5e-9
 
 
 @pytest.mark.parametrize(

@@ -432,7 +432,7 @@ def test_a_range_beyond_doubles():
     assert np.abs(z).max() < 5  # a bias of order 1/depth remains
 
 
-KNOWN = "7e1f542ca15975ee5e35de3d562f7d2442dc5776ad4b3320e270cd5fb66e967e"
+KNOWN = "cf1dff94c81ff25d32e453b04162d0b34a925bfcd61f5a4e36c86c71b24acaf9"
 
 
 def spectra():
@@ -463,7 +463,7 @@ def masked_spectra():
     ]  # fmt: skip
 
 
-KNOWN_MASKED = "1a6bbbd1210520383c242d985f92d490d0b9d3ea502671f7412324e4464eec89"
+KNOWN_MASKED = "553f5ad5b222722c2ef81495cb227871729a4f585019072fe196a08ed9afc6b7"
 
 
 @pytest.mark.parametrize(("draw", "known"), [(spectra, KNOWN), (masked_spectra, KNOWN_MASKED)])

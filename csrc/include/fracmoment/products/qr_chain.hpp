@@ -108,7 +108,7 @@ class FactorChain {
     strip_.assign(std::size_t(rows) * kStrip, Vec{});
     for (int c = 0; c < kStrip && row + c < rows; ++c)
       strip_[std::size_t((row + c) * kStrip + c)] = splat<Vec>(1.0);
-    orthogonal_.apply((inputs + 1) / 2, strip_.data());
+    orthogonal_.apply(strips(inputs), strip_.data());
     for (int j = 0; j < inputs; ++j) {
       const VecInt negative = (VecInt)(normals_.at(j, j) < 0.0);
       for (int c = 0; c < kStrip; ++c) {
@@ -177,7 +177,7 @@ class FactorChain {
 
   // Rows row, ... of W Q from the strip of those of W.
   void rotate() {
-    if (layer_ > 0) before_.apply((columns_ + 1) / 2, strip_.data());
+    if (layer_ > 0) before_.apply(strips(columns_), strip_.data());
   }
 
   void independent_rows(int most, int inputs) {
