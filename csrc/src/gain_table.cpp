@@ -54,7 +54,8 @@ class LogGain : public TailLaw {
 
 QuantileTable gain_table(const GainLaw& law) {
   const LogGain tails(law);
-  if (tails.atoms().empty()) return QuantileTable(tails, law.prob_zero());
+  const bool smooth = tails.atoms().empty() || tails.spread() == 0.0;
+  if (smooth) return QuantileTable(tails, law.prob_zero());
   return QuantileTable(InterpolatedTails(tails, tails.atoms(), kNear), law.prob_zero());
 }
 

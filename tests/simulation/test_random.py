@@ -142,6 +142,40 @@ def test_tables_invert_the_distribution(gain):
     assert np.all(np.abs(error) < 2e-12 + rounding * (1 + slope))
 
 
+@pytest.mark.parametrize(
+    "gain",
+    [
+        fm.Gain(fm.LeakyReLU(0.01), 3, keep_prob=0.5, weights="orthogonal"),
+        fm.Gain(fm.LeakyReLU(1e-8), 4, keep_prob=0.9, weights="orthogonal"),
+        fm.Gain(fm.RandomizedLeakyReLU(-0.2, 0.2), 2, weights="orthogonal"),
+        fm.Gain("leaky_relu", 5, weights="orthogonal"),
+    ],
+    ids=repr,
+)
+def test_tables_of_laws_with_atoms_and_poles(gain):
+    """The level lies between the law's values a little to the left and to the right."""
+    table = gain_table(law_of(gain))
+    rng = np.random.default_rng(6)
+    tails = (2 ** rng.uniform(0, 62, 20)).astype(np.uint64)
+    dead = int(gain.prob_zero() * 2**64)
+    u = np.concatenate(
+        [rng.integers(0, 2**64, 30, dtype=np.uint64), tails + np.uint64(dead), ~tails]
+    )
+    x = table.quantiles(u)
+    u, x = u[u >= dead], x[u >= dead]
+    law = _core.GainLaw(*law_of(gain))
+    step = 1.1e-13 + 1e-14 * np.abs(x)  # nearer to an atom it is the atom
+    left, right = (np.exp(gain.log_mean() + x + side * step) for side in (-1, 1))
+    alive = 1.0 - gain.prob_zero()
+    below = np.array([(int(k) - dead + 0.5) / 2**64 / alive for k in u])
+    above = np.array([(2**64 - int(k) - 0.5) / 2**64 / alive for k in u])
+    lower = below < 0.5
+    assert np.all(law.cdf(left[lower]) <= below[lower] * (1 + 1e-12))
+    assert np.all(law.cdf(right[lower]) >= below[lower] * (1 - 1e-12))
+    assert np.all(law.sf(left[~lower]) >= above[~lower] * (1 - 1e-12))
+    assert np.all(law.sf(right[~lower]) <= above[~lower] * (1 + 1e-12))
+
+
 def test_samples_do_not_depend_on_threads_or_neighbours():
     gain = fm.Gain("relu", 8)
     long = fm.simulate_log_norms(gain, 0.4, 7, 200_000, rng=3, threads=1)
@@ -209,7 +243,6 @@ def test_a_million_layers():
     assert np.all(np.abs(z) < 5)
 
 
-@pytest.mark.slow
 def test_atoms_and_poles_inside_the_support():
     """Leaky units, orthogonal weights, dropout: R is the slope itself with a positive chance."""
     gain = fm.Gain(fm.LeakyReLU(0.01), 3, keep_prob=0.5, weights="orthogonal")
@@ -226,24 +259,84 @@ def test_atoms_and_poles_inside_the_support():
     assert stats.ks_2samp(*rounded).pvalue > 1e-6
 
 
+def z_of_bins(counts, probability, total):
+    """Return the z-scores of the bins where many are expected, and of their chi-square."""
+    expected = total * probability
+    usual = expected > 25
+    z = (counts - expected)[usual] / np.sqrt(expected * (1 - probability))[usual]
+    return z, ((z**2).sum() - z.size) / np.sqrt(2 * z.size)
+
+
+def kolmogorov(counts, below, total):
+    """Return the largest distance of the distributions at the edges, in Kolmogorov's units."""
+    return np.abs(np.cumsum(counts) / total - below).max() * np.sqrt(total)
+
+
+ORTHOGONAL_GAINS = [
+    fm.Gain("relu", 8, weights="orthogonal"),
+    fm.Gain(fm.LeakyReLU(0.3), 3, keep_prob=0.8, weights="orthogonal"),
+]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("gain", TABLE_GAINS, ids=repr)
+@pytest.mark.parametrize("gain", TABLE_GAINS + ORTHOGONAL_GAINS, ids=repr)
 def test_a_hundred_million_gains(gain):
     """Counts in bins against the exact distribution function, tails included."""
     n = 10**8
-    summary = fm.summarize_log_norms(gain, 1.0, 1, n, rng=2024)
-    assert abs(summary.mean.z(gain.log_mean())) < 5
-    assert abs(summary.variance.z(gain.log_var())) < 5
+    seed = [2024, gain.width]  # one seed would give all laws the same uniform numbers
+    summary = fm.summarize_log_norms(gain, 1.0, 1, n, rng=seed)
     counts, edges = summary.histogram()
     counts, edges = np.add.reduceat(counts, np.arange(0, counts.size, 16)), edges[::16]
     law = _core.GainLaw(*law_of(gain))
-    r = np.exp(edges[1:])
+    r = np.exp(edges[1 : counts.size + 1])
     upper = r > np.exp(gain.log_mean())
-    probability = np.diff(np.where(upper, 1.0 - law.sf(r), law.cdf(r)), prepend=0.0)
-    probability = probability[: counts.size]
-    expected = summary.alive * probability
-    usual = expected > 25
-    z = (counts[: expected.size] - expected)[usual] / np.sqrt(expected * (1 - probability))[usual]
+    below = np.where(upper, 1.0 - law.sf(r), law.cdf(r))
+    z, chi_square = z_of_bins(counts[: r.size], np.diff(below, prepend=0.0), summary.alive)
+    gap = kolmogorov(counts[: r.size], below, summary.alive)
+    mean, variance = summary.mean.z(gain.log_mean()), summary.variance.z(gain.log_var())
+    print(
+        f"{gain!r}: z of mean {mean:+.2f}, variance {variance:+.2f}, chi-square {chi_square:+.2f},"
+        f" worst bin {np.abs(z).max():.2f} of {z.size}, Kolmogorov {gap:.2f}"
+    )
+    assert abs(mean) < 5
+    assert abs(variance) < 5
     assert np.abs(z).max() < 6.5  # fails by chance once in 10^7
-    chi_square, freedom = (z**2).sum(), usual.sum()
-    assert abs(chi_square - freedom) < 6 * np.sqrt(2 * freedom)
+    assert abs(chi_square) < 6
+    assert stats.kstwobign.sf(gap) > 1e-7
+
+
+DEEP = {
+    "relu": ([fm.Gain("relu", 64)] * 20, 0.17),
+    "mixed": ([fm.Gain("relu", 8), fm.Gain("rrelu", 5, keep_prob=0.9), fm.Gain("linear", 3)], 0.5),
+    "leaky": ([fm.Gain("leaky_relu", 4)] * 10, 0.6),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["norm", "vector"])
+@pytest.mark.parametrize("name", DEEP)
+def test_a_hundred_million_networks(name, method):
+    """The exact law at finite depth lies inside the confidence bands of the samples."""
+    gains, sigma = DEEP[name]
+    n = 10**8 if method == "norm" else 10**7
+    summary = fm.summarize_log_norms(gains, sigma, None, n, rng=77, method=method)
+    law = fm.DepthLaw(gains, sigma, None)
+    counts, edges = summary.histogram()
+    counts, edges = np.add.reduceat(counts, np.arange(0, counts.size, 16)), edges[::16]
+    y = edges[1 : counts.size + 1]
+    below = np.where(y > law.mean(), 1.0 - law.sf(y), law.cdf(y))
+    z, chi_square = z_of_bins(counts[: y.size], np.diff(below, prepend=0.0), summary.alive)
+    gap = kolmogorov(counts[: y.size], below, summary.alive)
+    dead = summary.prob_dead.z(law.prob_dead())
+    mean, variance = summary.mean.z(law.mean()), summary.variance.z(law.var())
+    print(
+        f"{name}, {method}: z of mean {mean:+.2f}, variance {variance:+.2f}, dead {dead:+.2f},"
+        f" chi-square {chi_square:+.2f}, worst bin {np.abs(z).max():.2f} of {z.size},"
+        f" Kolmogorov {gap:.2f}"
+    )
+    assert abs(mean) < 5
+    assert abs(variance) < 5
+    assert not abs(dead) > 5  # NaN where no layer can die
+    assert np.abs(z).max() < 6.5
+    assert abs(chi_square) < 6
+    assert stats.kstwobign.sf(gap) > 1e-7  # the band of a probability of 1e-7

@@ -107,7 +107,7 @@ FRACMOMENT_INLINE BinomialVerdict<m> binomial_verdict(const Vec (&n)[m], const V
     log_base[i] = parts.base;
   }
   polynomials(series, log_r, log_ratio);
-  Vec c[5][m], sum[m];
+  Vec c[4][m], sum[m];
   for (int i = 0; i < m; ++i) {
     const Vec r2 = r[i] * r[i], r3 = r2 * r[i];
     c[0][i] = 0.5 + 0.5 * r[i];
