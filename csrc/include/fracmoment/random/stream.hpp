@@ -1,6 +1,6 @@
-// Addresses of random numbers. Stream format 1, promised in docs/random.md: the four 32-bit words
-// of the counter are the block within the layer; the layer; the low 32 bits of the replica; the
-// purpose (8 bits) above the high 24 bits of the replica. The key is the seed.
+// Addresses of random numbers. Stream format 1, promised in docs/algorithms/random_numbers.md: the
+// four 32-bit words of the counter are the block within the layer; the layer; the low 32 bits of
+// the replica; the purpose (8 bits) above the high 24 bits of the replica. The key is the seed.
 #pragma once
 
 #include <cstdint>
