@@ -86,8 +86,9 @@ from fracmoment.tails import (
 )
 
 if TYPE_CHECKING:
-    from fracmoment import certified, export, schemes
+    from fracmoment import certified, export, frameworks, schemes
     from fracmoment.network import Network
+    from fracmoment.networks.trees import audit
 
 __all__ = [
     "Activation",
@@ -125,6 +126,7 @@ __all__ = [
     "StudentWeights",
     "SymmetricEntries",
     "__version__",
+    "audit",
     "beta_moment",
     "certified",
     "chi_moment",
@@ -136,6 +138,7 @@ __all__ = [
     "export",
     "f_moment",
     "finite_orders",
+    "frameworks",
     "fuss_catalan",
     "gram_moments",
     "hill_estimate",
@@ -180,9 +183,11 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """Import on first use what is large or needs slow libraries: python-flint, much of SciPy."""
-    if name in ("certified", "export", "schemes"):
+    if name in ("certified", "export", "frameworks", "schemes"):
         return importlib.import_module(f"fracmoment.{name}")
     if name == "Network":
         return importlib.import_module("fracmoment.network").Network
+    if name == "audit":
+        return importlib.import_module("fracmoment.networks.trees").audit
     message = f"module {__name__!r} has no attribute {name!r}"
     raise AttributeError(message)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import re
 import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -279,6 +280,14 @@ def show_audit(console: Console, audit: NetworkAudit) -> None:
     console.print("\n".join(_wrap(line) for line in _remarks(audit)))
     console.print()
     console.print("\n".join(_wrap(line) for line in _consequences(audit)))
+
+
+def audit_text(audit: NetworkAudit) -> str:
+    """Return the tables as plain text of 80 columns."""
+    console = make_console()
+    with console.capture() as capture:
+        show_audit(console, audit)
+    return re.sub(r"\x1b\[[0-9;]*m", "", capture.get()).rstrip("\n")
 
 
 def _weights_table(audit: NetworkAudit) -> Any:

@@ -20,6 +20,7 @@ from fracmoment.networks.plan import (
     parse_widths,
     plan_network,
 )
+from fracmoment.networks.trees import audit, network_in_memory
 
 __all__ = [
     "EntryReport",
@@ -35,9 +36,11 @@ __all__ = [
     "PlannedLayer",
     "TestResult",
     "advice",
+    "audit",
     "audit_network",
     "examine",
     "measure",
+    "network_in_memory",
     "open_tensors",
     "parse_widths",
     "plan_network",

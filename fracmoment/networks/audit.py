@@ -116,6 +116,12 @@ class NetworkAudit:
     prob_dead: float
     notes: tuple[str, ...]
 
+    def __str__(self) -> str:
+        """Return the tables that ``fracmoment audit`` prints."""
+        from fracmoment.cli.audit import audit_text  # tables are the command line's
+
+        return audit_text(self)
+
 
 @dataclass(frozen=True)
 class LayerMeasurement:

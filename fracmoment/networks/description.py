@@ -139,7 +139,20 @@ def read_network(
     NetworkFileError
         The file is broken, a name is missing, the shapes do not chain, or a value is not finite.
     """
-    file = open_tensors(path)
+    return network_of(open_tensors(path), names=names, layout=layout)
+
+
+def network_of(
+    file: TensorFile,
+    *,
+    names: Sequence[str] | None = None,
+    layout: Layout | Literal["auto"] = "auto",
+) -> Network:
+    """Return the chain of dense layers of an open file, or of tensors in memory.
+
+    Arguments, result and errors are those of `read_network`.
+    """
+    path = file.path
     notes: list[str] = []
     chosen = _choose(file, names, notes)
     if layout == "auto":

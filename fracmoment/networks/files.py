@@ -61,7 +61,7 @@ class TensorFile(ABC):
     Attributes
     ----------
     path : pathlib.Path
-        Where the file is.
+        Where the file is; what tensors in memory are called.
     tensors : dict
         `TensorInfo` by name, in the order of the file.
     """

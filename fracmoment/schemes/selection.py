@@ -130,8 +130,11 @@ class SelectedLyapunov(Scheme):
             message = f"widths must be two counts or more, got {widths!r}"
             raise ValueError(message)
         counts: list[int] = sizes.tolist()
-        direction = _direction(x0, counts[0])
-        generator = _validation.generator(rng)
+        return self._draw_network(counts, _direction(x0, counts[0]), _validation.generator(rng))
+
+    def _draw_network(
+        self, counts: list[int], direction: FloatArray, generator: np.random.Generator
+    ) -> list[FloatArray]:
         scales = [float(self.scale(n, d)) for n, d in pairwise(counts)]
         best = min(
             (self._candidate(counts, scales, generator) for _ in range(self.candidates)),
@@ -185,7 +188,8 @@ class SelectedLyapunov(Scheme):
         if len(kernel.shape) != 2:
             message = f"shape must be that of a dense layer, got {kernel.shape}"
             raise ValueError(message)
-        (matrix,) = self.sample_network([kernel.site.fan_in, kernel.site.width], rng=rng)
+        counts = [kernel.site.fan_in, kernel.site.width]
+        (matrix,) = self._draw_network(counts, _direction(None, counts[0]), rng)
         return kernel.assemble([matrix])
 
     # ------------------------------------------------------------ statement
