@@ -25,9 +25,10 @@ sanitized_pytest = LD_PRELOAD="$$($(CXX) -print-file-name=$(2)) \
 	$(SANITIZED)/$(1)/bin/python -m pytest -p no:cacheprovider
 # The tests of whatever runs C++ code.
 CORE_TESTS := tests --ignore=tests/certified --ignore-glob='tests/test_cli_*' \
-	--ignore-glob='tests/test_networks_*' --ignore=tests/test_documents.py
+	--ignore-glob='tests/test_networks_*' --ignore=tests/test_documents.py \
+	--ignore=tests/frameworks
 
-.PHONY: all build demo test check bench sanitize sanitize-address sanitize-thread format clean
+.PHONY: all build demo test test-frameworks check bench sanitize sanitize-address sanitize-thread format clean
 all: build
 
 build: $(VENV)/.built
@@ -56,6 +57,16 @@ demo: $(VENV)/.built
 test: $(VENV)/.built-strict check
 	@echo "== tests and docstring examples"
 	$(BIN)/pytest
+
+# Torch, JAX, Flax, Keras and others take 1.6 GB and about a minute, hence the target of its own.
+$(VENV)/.frameworks: $(VENV)/.environment
+	@echo "== frameworks in $(VENV)"
+	$(PIP) install -qq --group frameworks
+	@touch $@
+
+test-frameworks: $(VENV)/.built $(VENV)/.frameworks
+	@echo "== tests of the adapters, with the frameworks themselves"
+	$(BIN)/pytest -m frameworks tests/frameworks
 
 check: $(VENV)/.built-strict
 	@echo "== formatting and static checks"

@@ -107,6 +107,8 @@ def read(model: nn.Module, mode: str) -> dict[str, Following | Unknown] | Unknow
     mode : {"training", "evaluation"}
         Whether dropout drops and random slopes are random.
     """
+    if type(model).forward is nn.Module.forward:
+        return Unknown(f"{type(model).__name__} has no forward that tells what follows")
     tracer, root, prefix = _Tracer(), model, ""
     if tracer.is_leaf_module(model, ""):
         # It would be traced into, instead of being taken as one step.
