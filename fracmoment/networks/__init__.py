@@ -20,7 +20,7 @@ from fracmoment.networks.plan import (
     parse_widths,
     plan_network,
 )
-from fracmoment.networks.trees import audit, network_in_memory
+from fracmoment.networks.trees import network_in_memory
 
 __all__ = [
     "EntryReport",
@@ -36,7 +36,6 @@ __all__ = [
     "PlannedLayer",
     "TestResult",
     "advice",
-    "audit",
     "audit_network",
     "examine",
     "measure",
