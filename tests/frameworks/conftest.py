@@ -7,9 +7,13 @@ import os
 
 import pytest
 
-# Keras needs a backend before it is imported, XLA its number of (simulated) devices.
+# Keras needs a backend before it is imported; XLA its number of (simulated) devices, and no
+# optimization, which takes longer here than what is run once.
 os.environ.setdefault("KERAS_BACKEND", "jax")
-os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=2")
+os.environ.setdefault(
+    "XLA_FLAGS",
+    "--xla_force_host_platform_device_count=2 --xla_backend_optimization_level=0",
+)
 
 
 def pytest_collection_modifyitems(items):
