@@ -25,10 +25,10 @@ sanitized_pytest = LD_PRELOAD="$$($(CXX) -print-file-name=$(2)) \
 	$(SANITIZED)/$(1)/bin/python -m pytest -p no:cacheprovider
 # The tests of whatever runs C++ code.
 CORE_TESTS := tests --ignore=tests/certified --ignore-glob='tests/test_cli_*' \
-	--ignore-glob='tests/test_networks_*' --ignore=tests/test_documents.py \
-	--ignore=tests/frameworks
+	--ignore-glob='tests/test_networks_*' --ignore-glob='tests/test_examples_*' \
+	--ignore=tests/test_documents.py --ignore=tests/frameworks
 
-.PHONY: all build demo test test-frameworks check bench sanitize sanitize-address sanitize-thread format clean
+.PHONY: all build demo training test test-frameworks check bench sanitize sanitize-address sanitize-thread format clean
 all: build
 
 build: $(VENV)/.built
@@ -53,6 +53,9 @@ $(VENV)/.built-strict: $(VENV)/.environment $(CORE_SOURCES)
 
 demo: $(VENV)/.built
 	$(PY) examples/demo.py
+
+training: $(VENV)/.built
+	$(PY) -m examples.training
 
 test: $(VENV)/.built-strict check
 	@echo "== tests and docstring examples"
