@@ -166,7 +166,8 @@ _ATOM_HINT = (
 def check_order(laws: Laws, order: Any, given_alive: bool, *, allow_zero: bool = False) -> None:
     """Check that an order lies in the domain of the laws it broadcasts with."""
     edge = laws.order_edge(given_alive)
-    if isinstance(order, float) and isinstance(edge, float) and order > edge:
+    scalar = isinstance(order, float) and isinstance(edge, float)
+    if scalar and (order > edge or (allow_zero and order == 0.0)):
         return
     laws.require_shape(np.shape(order))
     hint = "" if given_alive or not np.any(laws.has_atom()) else _ATOM_HINT

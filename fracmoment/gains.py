@@ -58,6 +58,12 @@ class Gain:
     ReLU (each unit) and dropout make R = 0 with positive probability: the layer is dead. What is
     conditional on R > 0 says so.
 
+    A layer that divides its pre-activations by their root mean square, ``x' = phi(h sqrt(d)/|h|)``
+    with ``h = W x`` and d units, has ``|x'| = sqrt(d) R`` with the R of ``weights="orthogonal"``:
+    normal weights of any scale give h a uniform direction. Its moments are ``d**(s/2) E R^s``, its
+    law is that of ``DepthLaw(gain, sqrt(d), 1)``, and ``Network(..., normalization="rms")`` is a
+    network of such layers.
+
     Examples
     --------
     >>> g = Gain("relu", 64)
@@ -67,6 +73,12 @@ class Gain:
     32.0
     >>> g.scale([1.0, 2.0]).round(6)
     array([0.178528, 0.176777])
+
+    An RMS-normalized layer, E|x'| and E|x'|^2:
+
+    >>> normalized = Gain("relu", 64, weights="orthogonal")
+    >>> (64 ** np.array([0.5, 1.0]) * normalized.moment([1.0, 2.0])).round(6)
+    array([ 5.623284, 32.      ])
     """
 
     __slots__ = (

@@ -68,6 +68,26 @@ Real central_moments(const MellinRule& rule, Cumulants& central, int n_max) {
   return mean;
 }
 
+// psi^(m)(n/2) for n = 1, ..., as many as the mixture has terms: the last two, and downwards
+// psi^(m)(x) = psi^(m)(x+1) - (-1)^m m!/x^(m+1), from m = 1 on a sum of numbers of one sign.
+std::vector<Real> half_integer_polygammas(int m, const Rule& mixture) {
+  const std::size_t n = mixture.hi.size();
+  std::vector<Real> result(n);
+  const std::size_t known = std::min<std::size_t>(n, 2);
+  std::vector<Real> last;
+  for (std::size_t i = n - known; i < n; ++i) last.push_back(Real(0.5 * (double(i) + 1.0)));
+  kernels().polygammas(m, last.data(), result.data() + (n - known), known);
+  double factor = m % 2 == 0 ? -1.0 : 1.0;  // -(-1)^m m!
+  if (m % 2 == 0)                           // the kernel returns (-1)^(m+1) psi^(m)
+    for (Real& x : result) x = -x;
+  for (int i = 2; i <= m; ++i) factor *= i;
+  for (std::size_t i = n - known; i-- > 0;) {
+    const Real inverse{2.0 * mixture.inverse_hi[i], 2.0 * mixture.inverse_lo[i]};  // 1/x
+    result[i] = result[i + 2] + integer_power(inverse, m + 1) * factor;
+  }
+  return result;
+}
+
 }  // namespace
 
 // Cumulants of log X: log M(p) = log S(p) - log Gamma(m-p) - log (d/2+p)_k, S the sum of the rule.
@@ -96,14 +116,9 @@ Cumulants GainLaw::Impl::mellin_cumulants(int n_max) const {
 Cumulants GainLaw::Impl::mixture_cumulants(int n_max) const {
   const Rule& r = rule(0);
   const std::size_t n = r.hi.size();
-  std::vector<Real> arg(n);
-  for (std::size_t i = 0; i < n; ++i) arg[i] = Real(0.5 * (double(i) + 1.0));
-  std::vector<std::vector<Real>> part(std::size_t(n_max) + 1, std::vector<Real>(n));
-  for (int j = 1; j <= n_max; ++j) {
-    kernels().polygammas(j - 1, arg.data(), part[std::size_t(j)].data(), n);
-    if (j % 2 == 1)
-      for (Real& x : part[std::size_t(j)]) x = -x;
-  }
+  std::vector<std::vector<Real>> part;
+  for (int j = 0; j <= n_max; ++j)
+    part.push_back(j == 0 ? std::vector<Real>() : half_integer_polygammas(j - 1, r));
   Real total{0.0}, mean{0.0};
   for (std::size_t i = n; i-- > 0;) {
     const Real w{r.hi[i], r.lo[i]};
@@ -164,7 +179,7 @@ static Cumulants slope_cumulants(const UnitLaw& unit, int n_max) {
 }
 
 // Of log R given R > 0.
-Cumulants GainLaw::Impl::cumulants(int n_max) const {
+Cumulants GainLaw::Impl::compute_cumulants(int n_max) const {
   Cumulants r{};
   const auto chi_cumulant = [&](double d, int j) {
     const Real x = polygamma(j - 1, Real(0.5 * d));

@@ -67,6 +67,24 @@ Description describe(const LawSpec& spec, bool exact_slopes) {
   return r;
 }
 
+SingleUnit::SingleUnit(const UnitLaw& unit, const Real& log_of_weight)
+    : log_weight(log_of_weight), points(unit.points), uniform(unit.uniform) {
+  const auto log_of = [](const Real& x) {
+    return x.hi == 1.0 && x.lo == 0.0 ? Real(0.0) : log(x.hi < 0.0 ? -x : x);
+  };
+  for (int i = 0; i < points; ++i) {
+    weight[i] = unit.weight[i];
+    log_point[i] = log_of(unit.point[i]);
+  }
+  if (!uniform) return;
+  density = unit.uniform_weight / (unit.upper - unit.lower);
+  log_upper = log_of(unit.upper);
+  if (unit.lower.hi == 0.0) return;
+  sign = unit.lower.hi < 0.0 ? -1.0 : 1.0;
+  log_lower = log_of(unit.lower);
+  if (sign > 0.0) log_ratio = log(unit.upper / unit.lower);
+}
+
 UnitLaw with_points(const UnitLaw& unit) {
   UnitLaw r = unit;
   if (!unit.uniform) return r;
@@ -91,11 +109,11 @@ UnitLaw with_points(const UnitLaw& unit) {
   return r;
 }
 
-double smallest_scale(const UnitLaw& unit) {
+double smallest_scale(const UnitLaw& unit, bool exactly) {
   double b = 1.0;
   for (int i = 0; i < unit.points; ++i) b = std::min(b, unit.point[i].hi);
   if (unit.uniform) {
-    const double low = std::max(unit.lower.hi, 0.01 * unit.upper.hi);
+    const double low = exactly ? unit.lower.hi : std::max(unit.lower.hi, 0.01 * unit.upper.hi);
     b = std::min(b, low * low);
   }
   return b;

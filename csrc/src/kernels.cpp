@@ -45,85 +45,61 @@ Vec rounded(const LogForm<Vec>& form) {
   return ldexp_wide(value.hi + value.lo, e.exponent);
 }
 
-// Phase by phase over a few registers: the chains of dependent operations then overlap.
-constexpr int kBatch = 8;
-
-// 2^p Gamma(z+p)/Gamma(z), z = width/2, p = order/2, for a few registers at once. With z moved up
-// to z', z+p to z'+q, and S Stirling's series, the logarithm of the quotient is
+// 2^p Gamma(z+p)/Gamma(z), z = width/2, p = order/2. With z moved up to z', z+p to z'+q, and S
+// Stirling's series, the logarithm of the quotient is
 //   q log(z'+q) + (z' - 1/2) log(1 + q/z') - q + S(z'+q) - S(z'):
 // no term is much larger than the result, so that logarithms to 2^-72 and S in double (it is below
 // 1/100, and errs by 2^-59) give the whole to 2^-58.
-struct ChiBatch {
-  DD<Vec> bottom[kBatch], top[kBatch], q[kBatch];  // z', z'+q, q
-  Pair<Vec> factor[kBatch];                        // what the steps up have to be corrected by
-  Vec series[kBatch];
-  DD<Vec> log_top[kBatch], log_quotient[kBatch];
-
+template <class V>
+struct ChiMoment {
   static constexpr double kStart = 8.0;
 
-  // The product of z, z+1, ... up to the start of the series, to which z is moved.
-  static Pair<Vec> step_up(Pair<Vec>& z) {
-    Pair<Vec> product{splat<Vec>(1.0), Vec{}};
-    if (!any(z.hi < kStart)) return product;
-    for (int k = 0; k < int(kStart); ++k) {
-      const VecInt below = z.hi < kStart;
-      product = select(below, product * z, product);
-      z = z + select(below, splat<Vec>(1.0), Vec{});
-    }
-    return product;
+  // The product of z, ..., z+7 where z is below the start of the series, to which it is moved.
+  FRACMOMENT_INLINE static Pair<V> step_up(Pair<V>& z) {
+    const Pair<V> one{splat<V>(1.0), V{}};
+    const MaskOf<V> below = z.hi < kStart;
+    if (!any(below)) return one;
+    // (z+k)(z+7-k) = z (z+7) + k (7-k)
+    const Pair<V> w = z * (z + splat<V>(7.0));
+    const Pair<V> product =
+        (w * (w + splat<V>(6.0))) * ((w + splat<V>(10.0)) * (w + splat<V>(12.0)));
+    z = z + select(below, splat<V>(kStart), V{});
+    return select(below, product, one);
   }
-  static Vec stirling_tail(Vec z) {
+  FRACMOMENT_INLINE static V stirling_tail(V z) {
     constexpr int terms = 13;  // the next is below 2^-59 at kStart
-    const Vec u = 1.0 / z, square = u * u;
-    Vec sum = splat<Vec>(tables::kStirlingHi[terms - 1]);
+    const V u = 1.0 / z, square = u * u;
+    V sum = splat<V>(tables::kStirlingHi[terms - 1]);
     for (int n = terms - 2; n >= 0; --n) sum = sum * square + tables::kStirlingHi[n];
     return sum * u;
   }
 
-  void evaluate(const Vec* width, const Vec* order, Vec* out, int count) {
-    const Vec half = splat<Vec>(0.5);
-    for (int i = 0; i < count; ++i) {
-      Pair<Vec> z{width[i] * half, Vec{}}, z_plus_p(scale_by(two_sum(width[i], order[i]), half));
-      const Pair<Vec> below = step_up(z_plus_p), above = step_up(z);
-      bottom[i] = normalized(z);
-      top[i] = normalized(z_plus_p);
-      factor[i] = above;
-      if (any(below.hi != 1.0)) factor[i] = above * reciprocal(below);
-      q[i] = top[i] - bottom[i];
-    }
-    for (int i = 0; i < count; ++i)
-      series[i] = stirling_tail(top[i].hi) - stirling_tail(bottom[i].hi);
-    for (int i = 0; i < count; ++i)
-      log_top[i] = log_offset<false>(top[i], top[i] + splat<Vec>(-1.0));
-    for (int i = 0; i < count; ++i) {
-      const DD<Vec> x = q[i] / bottom[i];
-      log_quotient[i] = log_offset<false>(x + splat<Vec>(1.0), x);
-    }
-    for (int i = 0; i < count; ++i) {
-      const DD<Vec> power = q[i] * log_top[i] + (bottom[i] + splat<Vec>(-0.5)) * log_quotient[i];
-      const DD<Vec> log_ratio = power - q[i] + series[i] + splat<Vec>(constant(4)) * order[i];
-      const Scaled<Vec> e = exp_scaled<false>(clamp_exponent(log_ratio));
-      const Pair<Vec> value = Pair<Vec>(e.mantissa) * factor[i];
-      out[i] = ldexp_wide(value.hi + value.lo, e.exponent);
-    }
+  FRACMOMENT_INLINE static V evaluate(V width, V order) {
+    const V half = splat<V>(0.5);
+    Pair<V> z{width * half, V{}}, z_plus_p(scale_by(two_sum(width, order), half));
+    const Pair<V> below = step_up(z_plus_p), above = step_up(z);
+    const DD<V> bottom = normalized(z), top = normalized(z_plus_p), q = top - bottom;
+    const V series = stirling_tail(top.hi) - stirling_tail(bottom.hi);
+    const DD<V> log_top = log_offset<false>(top, top + splat<V>(-1.0));
+    const DD<V> x = quotient(q, bottom);
+    const DD<V> log_quotient = log_offset<false>(x + splat<V>(1.0), x);
+    const DD<V> power = q * log_top + (bottom + splat<V>(-0.5)) * log_quotient;
+    const DD<V> log_ratio = power - q + series + splat<V>(constant(4)) * order;
+    const Scaled<V> e = exp_scaled<false>(clamp_exponent(log_ratio));
+    const Pair<V> value = Pair<V>(e.mantissa) * (above * reciprocal(below));
+    return ldexp_wide(value.hi + value.lo, e.exponent);
   }
 };
 
 void chi_moments(const double* width, const double* order, double* out, std::size_t n) {
-  ChiBatch batch;
-  for (std::size_t start = 0; start < n; start += kBatch * W) {
-    Vec d[kBatch], s[kBatch], value[kBatch];
-    const int count = int(std::min<std::size_t>(kBatch, (n - start + W - 1) / W));
-    for (int i = 0; i < count; ++i) {
-      const std::size_t at = start + std::size_t(i * W);
-      d[i] = load_lanes(width + at, n - at);
-      s[i] = load_lanes(order + at, n - at);
-    }
-    batch.evaluate(d, s, value, count);
-    for (int i = 0; i < count; ++i) {
-      const std::size_t at = start + std::size_t(i * W);
-      store_lanes(out + at, value[i], n - at);
-    }
+  constexpr std::size_t lanes = W;
+  for (std::size_t i = 0; i < n; i += 2 * lanes) {
+    const std::size_t left = n - i, second = left > lanes ? i + lanes : i;
+    const Twin d{load_lanes(width + i, left), load_lanes(width + second, n - second)};
+    const Twin s{load_lanes(order + i, left), load_lanes(order + second, n - second)};
+    const Twin value = ChiMoment<Twin>::evaluate(d, s);
+    store_lanes(out + i, value.a, left);
+    if (left > lanes) store_lanes(out + second, value.b, n - second);
   }
 }
 
@@ -178,8 +154,8 @@ const Kernels kKernels = {FRACMOMENT_STRING(FRACMOMENT_ISA),
                           moments,
                           log_moments,
                           complex_moments,
-                          mellin_weights<false, Vec>,
-                          mellin_weights<true, Vec>,
+                          mellin_weights<false>,
+                          mellin_weights<true>,
                           invert<Vec>,
                           exponentials,
                           log_gammas,

@@ -191,30 +191,24 @@ void GainLaw::tail_indices(const double* sigma, double* out, std::size_t n) cons
   }
 }
 
-double GainLaw::log_mean() const { return to_double(impl_->log_mean()); }
-double GainLaw::log_var() const {
-  double value = 0.0;
-  try {
-    value = to_double(impl_->cumulants(2)[2]);
-  } catch (const ConvergenceError&) {
-    return to_double(any_precision_log_cumulant(impl_->spec, 2));
-  }
-  // a ratio law with slopes near 1: the difference of two variances has lost its digits
-  const double chi = 0.25 * polygamma(1, Real(0.5 * impl_->base.width)).hi;
-  const bool lost = impl_->base.ratio && impl_->law.kind != LawKind::one && value < 1e-6 * chi;
-  return lost ? to_double(any_precision_log_cumulant(impl_->spec, 2)) : value;
-}
-double GainLaw::log_cumulant(int n) const {
-  if (n == 1) return log_mean();
-  if (n == 2) return log_var();
+Real GainLaw::Impl::compute_log_cumulant(int n) const {
   if (n <= kAccurateCumulant) {
     try {
-      return to_double(impl_->cumulants(n)[std::size_t(n)]);
+      const Real value = cumulants(n)[std::size_t(n)];
+      if (n != 2) return value;
+      // a ratio law with slopes near 1: the difference of two variances has lost its digits
+      const bool lost = base.ratio && law.kind != LawKind::one &&
+                        value.hi < 1e-6 * 0.25 * polygamma(1, Real(0.5 * base.width)).hi;
+      if (!lost) return value;
     } catch (const ConvergenceError&) {  // no rule in double-double
     }
   }
-  return to_double(any_precision_log_cumulant(impl_->spec, n));
+  return any_precision_log_cumulant(spec, n);
 }
+
+double GainLaw::log_mean() const { return to_double(impl_->log_mean()); }
+double GainLaw::log_var() const { return log_cumulant(2); }
+double GainLaw::log_cumulant(int n) const { return to_double(impl_->log_cumulant(n)); }
 
 Distribution GainLaw::Impl::distribution() const {
   return Distribution(
@@ -243,10 +237,11 @@ void GainLaw::centred_tails(const double* x, double* log_p, double* density, std
 void GainLaw::centred_density(const double* x, double* out, std::size_t n) const {
   impl_->distribution().centred_density(impl_->log_mean(), x, out, n);
 }
-double GainLaw::log_abs_third() const {
-  const Cumulants kappa = impl_->cumulants(2);
-  return impl_->distribution().log_abs_third(kappa[1], std::sqrt(std::max(kappa[2].hi, 1e-300)));
+double GainLaw::Impl::compute_log_abs_third() const {
+  const double variance = std::max(log_cumulant(2).hi, 1e-300);
+  return distribution().log_abs_third(log_mean(), std::sqrt(variance));
 }
+double GainLaw::log_abs_third() const { return impl_->log_abs_third(); }
 
 double GainLaw::prob_zero() const {
   return impl_->law.atom ? exp_rounded(impl_->log_dead_power()) : 0.0;

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cmath>
+#include <map>
+#include <mutex>
 
 #include "fracmoment/gains/any_precision.hpp"
 #include "fracmoment/gains/cumulants.hpp"
@@ -9,6 +11,28 @@
 #include "fracmoment/gains/rules.hpp"
 
 namespace fracmoment {
+
+// What was computed once, by an integer. Safe to use from several threads, of which two may compute
+// the same.
+template <class T>
+class Memory {
+ public:
+  template <class F>
+  T operator()(int key, F&& compute) const {
+    {
+      const std::lock_guard<std::mutex> lock(guard_);
+      const auto found = values_.find(key);
+      if (found != values_.end()) return found->second;
+    }
+    const T value = compute();
+    const std::lock_guard<std::mutex> lock(guard_);
+    return values_.emplace(key, value).first->second;
+  }
+
+ private:
+  mutable std::mutex guard_;
+  mutable std::map<int, T> values_;
+};
 
 struct GainLaw::Impl : RuleBook {
   using RuleBook::RuleBook;
@@ -22,7 +46,7 @@ struct GainLaw::Impl : RuleBook {
   // -log M(s)/s as a double-double, from the rule's log M(s) and log M(0).
   Real log_scale_from(const Rule& r, double s, Real log_moment, bool given_alive) const {
     if (std::abs(s) <= 2.0 && r.serves_zero) {
-      log_moment = log_moment - r.log_at_zero;
+      log_moment = log_moment - r.log_at_zero();
       if (law.atom && !given_alive) log_moment = log_moment + log_alive;
     } else if (law.atom && given_alive) {
       log_moment = log_moment - log_alive;
@@ -42,17 +66,28 @@ struct GainLaw::Impl : RuleBook {
 
   Real log_scale_near_zero(double s, bool given_alive) const;
 
-  Cumulants cumulants(int n_max) const;
+  // Cumulants 1 to n_max of log R given R > 0.
+  Cumulants cumulants(int n_max) const {
+    return cumulants_(n_max, [&] { return compute_cumulants(n_max); });
+  }
+  Cumulants compute_cumulants(int n_max) const;
   Cumulants mellin_cumulants(int n_max) const;
   Cumulants mixture_cumulants(int n_max) const;
-  Real log_mean() const {
-    try {
-      return cumulants(1)[1];
-    } catch (const ConvergenceError&) {
-      return any_precision_log_cumulant(spec, 1);
-    }
+  // The n-th cumulant of log R given R > 0, to the accuracy of a double.
+  Real log_cumulant(int n) const {
+    return numbers_(n, [&] { return compute_log_cumulant(n); });
   }
+  Real compute_log_cumulant(int n) const;
+  Real log_mean() const { return log_cumulant(1); }
+  double log_abs_third() const {
+    return numbers_(0, [&] { return Real(compute_log_abs_third()); }).hi;
+  }
+  double compute_log_abs_third() const;
   Distribution distribution() const;
+
+ private:
+  Memory<Cumulants> cumulants_;
+  Memory<Real> numbers_;
 };
 
 }  // namespace fracmoment

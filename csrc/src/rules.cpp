@@ -33,18 +33,17 @@ double trapezoid_step(double c, double e, double target) {
     const double angle_c = rough_arctangent(w / c), angle_e = rough_arctangent(w / e);
     const double excess = log_gamma_decay(c, w, angle_c) + log_gamma_decay(e, w, angle_e) + target;
     w = std::max(1.0, w + excess / (angle_c + angle_e));
-    if (std::abs(excess) < 0.02) break;
+    if (std::abs(excess) < 0.3) break;  // the step just taken leaves its square, below 0.001
   }
   return std::max(1.0, std::floor(256.0 * 6.283185307179586 / (w + 0.05))) / 256.0;
 }
 
 Real reciprocal(double n) { return n < 128.0 ? inverse_integer(int(n)) : Real(1.0) / Real(n); }
 
-Real log_factorial(int n) {
-  if (n > 18) return log_gamma(Real(n + 1.0));
-  double product = 1.0;
-  for (int i = 2; i <= n; ++i) product *= i;
-  return n < 2 ? Real(0.0) : log(Real(product));
+Real factorial(int n) {
+  Real product{1.0};
+  for (int i = 2; i <= n; ++i) product = product * double(i);
+  return product;
 }
 
 // The weights that the sums beyond the ends stand for are left out.
@@ -56,7 +55,7 @@ void set_rule(Rule& rule, const MellinPlan& plan, const MellinEnds& ends) {
   m.count = std::int64_t(rule.hi.size()) - ends.left.count - ends.right.count;
   m.hi = rule.hi.data() + ends.left.count;
   m.lo = rule.lo.data() + ends.left.count;
-  m.log_constant = log(Real(plan.h)) + log_factorial(plan.m) + log_factorial(plan.k);
+  m.constant = factorial(plan.m) * factorial(plan.k) * plan.h;
 }
 
 // The weights are proportional to exp(p0 v_reference): moves the reference by that many nodes so
@@ -73,7 +72,7 @@ void fill_mellin(Rule& rule, MellinPlan plan, bool full) {
     rule.lo.resize(std::size_t(capacity));
     MellinEnds ends;
     const std::int64_t count =
-        weights(rule.unit, plan, rule.hi.data(), rule.lo.data(), capacity, ends);
+        weights(*rule.unit, plan, rule.hi.data(), rule.lo.data(), capacity, ends);
     if (count == kOverflow) {  // by how much is not known
       plan.reference += reference_shift(plan, 400.0);
       continue;
@@ -100,25 +99,30 @@ void fill_mellin(Rule& rule, MellinPlan plan, bool full) {
 }  // namespace
 
 void Rule::log_moments(const double* order, std::size_t n, Real* out) const {
-  bool done = false;
-  if (serves_zero)
-    std::call_once(zero_once, [&] {
-      std::vector<double> with_zero(order, order + n);
-      with_zero.push_back(0.0);
-      std::vector<Real> log(n + 1);
-      kernels().log_moments(state, with_zero.data(), log.data(), n + 1);
-      log_at_zero = log[n];
-      std::copy_n(log.begin(), n, out);
-      done = true;
-    });
-  if (!done) kernels().log_moments(state, order, out, n);
+  bool known = !serves_zero;
+  if (!known) {
+    const std::lock_guard<std::mutex> lock(guard_);
+    known = knows_zero_;
+  }
+  if (known) {
+    kernels().log_moments(state, order, out, n);
+    return;
+  }
+  std::vector<double> with_zero(order, order + n);
+  with_zero.push_back(0.0);
+  std::vector<Real> log(n + 1);
+  kernels().log_moments(state, with_zero.data(), log.data(), n + 1);
+  std::copy_n(log.begin(), n, out);
+  const std::lock_guard<std::mutex> lock(guard_);
+  if (!knows_zero_) log_at_zero_ = log[n];  // other threads may be reading it
+  knows_zero_ = true;
 }
 
 RuleBook::RuleBook(const LawSpec& s) : spec(s), law(describe(s)) {
   base.kind = law.kind;
   base.width = double(spec.width);
   base.ratio = spec.orthogonal;
-  base.log_factor = log(law.factor);
+  if (law.factor.hi != 1.0 || law.factor.lo != 0.0) base.log_factor = log(law.factor);
   if (law.kind == LawKind::chi || base.ratio) {
     const Gamma<double> g = gamma_parts<true>(Real(0.5 * base.width));
     base.gamma_log = g.log;
@@ -160,9 +164,9 @@ const Rule& RuleBook::rule(int key, int level) const {
 std::unique_ptr<Rule> RuleBook::make_rule(int key, int level) const {
   auto r = std::make_unique<Rule>();
   r->state = base;
-  r->unit = law.unit;
+  r->unit = &law.unit;
   if (law.kind == LawKind::none) {
-    attach_single(*r);
+    attach_single(*r, Real(0.0));
   } else if (law.kind == LawKind::mixture) {
     fill_mixture(*r, std::ldexp(32.0, key));
   } else if (law.kind == LawKind::mellin) {
@@ -175,12 +179,9 @@ std::unique_ptr<Rule> RuleBook::make_rule(int key, int level) const {
   return r;
 }
 
-void RuleBook::attach_single(Rule& r) const {
-  r.state.single = &r.unit;
-  // d dead^(d-1): the weight of exactly one live unit (its scales' weights add up to keep_prob)
-  r.state.log_single = base.width == 1.0
-                           ? Real(0.0)
-                           : log1p(Real(-law.live)) * (base.width - 1.0) + log(Real(base.width));
+void RuleBook::attach_single(Rule& r, const Real& log_weight) const {
+  r.single = std::make_unique<SingleUnit>(law.unit, log_weight);
+  r.state.single = r.single.get();
 }
 
 // What is known of the integrand far out (docs/algorithms/mellin.md). On the right, n live units
@@ -208,6 +209,8 @@ void RuleBook::make_mellin(Rule& r, double low, double high, double target,
   const bool ends = target == kTarget;
   MellinPlan plan;
   plan.drop_single = drop_single;
+  if (drop_single)  // d dead^(d-1); the weights of the unit's slopes add up to P(live)
+    plan.log_single = log1p(Real(-law.live)) * (base.width - 1.0) + log(Real(base.width));
   const double half = 0.5 * base.width;
   plan.p0 = 0.5 * (low + high);
   plan.reach = 0.5 * (high - low);
@@ -223,8 +226,11 @@ void RuleBook::make_mellin(Rule& r, double low, double high, double target,
     plan.k = int(std::ceil(need));
     if (plan.k > kMaxRaise)
       throw ConvergenceError("no rule in double-double for orders this far below -width");
-    r.unit = with_points(law.unit);
-    if (r.unit.points == 0)
+    if (law.unit.uniform && plan.k > 1) {
+      r.own_unit = std::make_unique<UnitLaw>(with_points(law.unit));
+      r.unit = r.own_unit.get();
+    }
+    if (r.unit->points == 0)
       throw ConvergenceError("no rule in double-double for slopes of such different size");
   }
   const double c_low = plan.m - high, c_high = plan.m - low;
@@ -236,8 +242,8 @@ void RuleBook::make_mellin(Rule& r, double low, double high, double target,
     throw ConvergenceError("no rule in double-double this close to the edge of the domain");
   // one scale's weights are largest at 2bt = c/e and decay at nearly the full rate beyond 7 times
   // that
-  plan.all_decay =
-      -rough_log(2.0 * smallest_scale(r.unit)) + 2.0 + rough_log(1.0 + c_high / plan.tail_exponent);
+  plan.all_decay = -rough_log(2.0 * smallest_scale(*r.unit, plan.k > 0)) + 2.0 +
+                   rough_log(1.0 + c_high / plan.tail_exponent);
   if (ends) set_ends(plan);
   const double c_end = c_low + plan.left_rates;
   // the remainder of a series of left_rates terms, and by how much the sum beyond the end errs
@@ -249,7 +255,7 @@ void RuleBook::make_mellin(Rule& r, double low, double high, double target,
   const double left = (log_c - target - 2.0) / c_end - largest;
   plan.first = std::int64_t(std::floor(left / plan.h));
   plan.reference = std::int64_t(std::floor((rough_log(c_low) - largest) / plan.h));
-  if (drop_single) attach_single(r);
+  if (drop_single) attach_single(r, plan.log_single);
   fill_mellin(r, plan, target > 50.0);
 }
 
@@ -265,39 +271,45 @@ double RuleBook::tilted_mean(double p) const {
   return hi;
 }
 
-// Binomial weights of the number of live units, for orders up to 2 p_max.
+// Binomial weights of the number of live units, for orders up to 2 p_max, by their ratios from
+// n = 0 on, or from the largest on where that would underflow.
 void RuleBook::fill_mixture(Rule& r, double p_max) const {
   const double d = base.width, q = law.live, sd = std::sqrt(d * q * (1.0 - q));
   const double reach = tilted_mean(p_max) + 9.4 * sd + 42.0 + (sd < 4.0 ? 60.0 : 0.0);
   const std::size_t n = std::size_t(std::min(d, std::ceil(reach)));
   for (std::vector<double>* part : {&r.hi, &r.lo, &r.inverse_hi, &r.inverse_lo}) part->resize(n);
-  const auto set = [&](std::size_t k, const Real& b) {
-    r.hi[k - 1] = b.hi;
-    r.lo[k - 1] = b.lo;
-  };
-  // b at its largest from logarithms, the others by their ratios
-  const std::size_t mode =
-      std::min(n, std::max<std::size_t>(1, std::size_t(std::floor((d + 1.0) * q))));
-  const double k = double(mode);
-  const Real factorials = log_gamma(Real(k + 1.0)) + log_gamma(Real(d - k + 1.0));
-  Real b =
-      exp(log_gamma(Real(d + 1.0)) - factorials + log(Real(q)) * k + log1p(Real(-q)) * (d - k));
-  const Real odds = Real(q) / two_sum(1.0, -q), inverse_odds = Real(1.0) / odds;
-  set(mode, b);
-  const Real at_mode = b;
-  for (std::size_t i = mode; i < n; ++i) {
-    b = b * odds * (d - double(i)) * reciprocal(double(i) + 1.0);
-    set(i + 1, b);
-  }
-  b = at_mode;
-  for (std::size_t i = mode; i > 1; --i) {
-    b = b * inverse_odds * double(i) * reciprocal(d - double(i) + 1.0);
-    set(i - 1, b);
-  }
   for (std::size_t i = 0; i < n; ++i) {
     const Real inverse = reciprocal(double(i) + 1.0);
     r.inverse_hi[i] = inverse.hi;
     r.inverse_lo[i] = inverse.lo;
+  }
+  const auto set = [&](std::size_t k, const Pair<double>& b) {
+    if (k > 0) r.hi[k - 1] = b.hi, r.lo[k - 1] = b.lo;
+  };
+  const Real log_dead = log_dead_power(), odds = Real(q) / two_sum(1.0, -q);
+  std::size_t first = 0;
+  Real start{0.0};
+  if (log_dead.hi > -600.0) {
+    start = exp(log_dead);
+  } else {
+    first = std::min(n, std::max<std::size_t>(1, std::size_t(std::floor((d + 1.0) * q))));
+    const double k = double(first);
+    const Real ways =
+        log_gamma(Real(d + 1.0)) - log_gamma(Real(k + 1.0)) - log_gamma(Real(d - k + 1.0));
+    start = exp(ways + log(Real(q)) * k + log1p(Real(-q)) * (d - k));
+  }
+  Pair<double> b(start);
+  set(first, b);
+  for (std::size_t i = first; i < n; ++i) {  // the factors wait for nothing: only b is a chain
+    const Pair<double> inverse{r.inverse_hi[i], r.inverse_lo[i]};
+    b = b * (Pair<double>(odds) * inverse * (d - double(i)));
+    set(i + 1, b);
+  }
+  b = Pair<double>(start);
+  const Pair<double> inverse_odds(Real(1.0) / odds);
+  for (std::size_t i = first; i > 1; --i) {
+    b = b * (inverse_odds * Pair<double>(reciprocal(d - double(i) + 1.0)) * double(i));
+    set(i - 1, b);
   }
   r.state.mixture = {std::int64_t(n), r.hi.data(), r.lo.data(), r.inverse_hi.data(),
                      r.inverse_lo.data()};

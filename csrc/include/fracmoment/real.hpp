@@ -71,6 +71,15 @@ FRACMOMENT_INLINE DD<V> operator/(const DD<V>& a, const DD<V>& b) {
   const DD<V> r = a - b * q;
   return fast_two_sum(q, r.hi / b.hi);
 }
+// The same with one division, which keeps the processor longer than anything else does: 18u^2.
+// q = a.hi (1/b.hi) is within 4u of the quotient; the remainder a - b q, of size 4u, errs by 2u^2
+// and loses 4u^2 with its lower part, and 1/b.hi is within 3u of 1/b.
+template <class V>
+FRACMOMENT_INLINE DD<V> quotient(const DD<V>& a, const DD<V>& b) {
+  const V inverse = 1.0 / b.hi, q = a.hi * inverse;
+  const DD<V> r = a - b * q;
+  return fast_two_sum(q, r.hi * inverse);
+}
 // The sum of two numbers of the same sign: cheaper, relative error 3u^2 all the same.
 template <class V>
 FRACMOMENT_INLINE DD<V> add_positive(const DD<V>& a, const DD<V>& b) {

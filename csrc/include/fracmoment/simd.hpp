@@ -58,7 +58,7 @@ using MaskOf = typename LaneTraits<V>::Mask;
 
 template <class V>
 FRACMOMENT_INLINE V splat(double x) {
-  return V{} + x;
+  return x - V{};  // x for every x, so that no operation is left; 0 + x is not
 }
 FRACMOMENT_INLINE double select(bool m, double a, double b) { return m ? a : b; }
 FRACMOMENT_INLINE std::int64_t select(bool m, std::int64_t a, std::int64_t b) { return m ? a : b; }
@@ -84,6 +84,8 @@ FRACMOMENT_INLINE bool lane_mask(bool m, int) { return m; }
 FRACMOMENT_INLINE bool lane_mask(VecInt m, int i) { return m[i] != 0; }
 FRACMOMENT_INLINE double lane(double x, int) { return x; }
 FRACMOMENT_INLINE double lane(Vec x, int i) { return x[i]; }
+FRACMOMENT_INLINE std::int64_t lane(std::int64_t x, int) { return x; }
+FRACMOMENT_INLINE std::int64_t lane(VecInt x, int i) { return x[i]; }
 FRACMOMENT_INLINE void set_lane(double& x, int, double value) { x = value; }
 FRACMOMENT_INLINE void set_lane(Vec& x, int i, double value) { x[i] = value; }
 
@@ -188,6 +190,85 @@ FRACMOMENT_INLINE V product_error(V a, V b, V p) {  // Dekker's splitting; needs
   return ((ah * bh - p) + ah * bl + al * bh) + al * bl;
 }
 #endif
+
+// Two registers as one. Long chains of dependent operations keep a processor waiting; here every
+// chain has a companion, operation by operation, which its window of instructions cannot miss.
+struct Twin {
+  Vec a, b;
+};
+struct TwinInt {
+  VecInt a, b;
+};
+template <>
+struct LaneTraits<Twin> {
+  static constexpr int lanes = 2 * kLanes;
+  using Int = TwinInt;
+  using Mask = TwinInt;
+};
+
+#define FRACMOMENT_TWIN(result, type, scalar, op)                      \
+  FRACMOMENT_INLINE result operator op(const type& x, const type& y) { \
+    return {x.a op y.a, x.b op y.b};                                   \
+  }                                                                    \
+  FRACMOMENT_INLINE result operator op(const type& x, scalar y) { return {x.a op y, x.b op y}; }
+#define FRACMOMENT_TWIN_LEFT(op) \
+  FRACMOMENT_INLINE Twin operator op(double x, const Twin& y) { return {x op y.a, x op y.b}; }
+FRACMOMENT_TWIN(Twin, Twin, double, +)
+FRACMOMENT_TWIN(Twin, Twin, double, -)
+FRACMOMENT_TWIN(Twin, Twin, double, *)
+FRACMOMENT_TWIN(Twin, Twin, double, /)
+FRACMOMENT_TWIN_LEFT(+)
+FRACMOMENT_TWIN_LEFT(-)
+FRACMOMENT_TWIN_LEFT(*)
+FRACMOMENT_TWIN_LEFT(/)
+FRACMOMENT_TWIN(TwinInt, Twin, double, <)
+FRACMOMENT_TWIN(TwinInt, Twin, double, >)
+FRACMOMENT_TWIN(TwinInt, Twin, double, ==)
+FRACMOMENT_TWIN(TwinInt, Twin, double, !=)
+FRACMOMENT_TWIN(TwinInt, TwinInt, std::int64_t, +)
+FRACMOMENT_TWIN(TwinInt, TwinInt, std::int64_t, -)
+FRACMOMENT_TWIN(TwinInt, TwinInt, std::int64_t, *)
+FRACMOMENT_TWIN(TwinInt, TwinInt, std::int64_t, &)
+FRACMOMENT_TWIN(TwinInt, TwinInt, std::int64_t, |)
+FRACMOMENT_TWIN(TwinInt, TwinInt, std::int64_t, <)
+FRACMOMENT_TWIN(TwinInt, TwinInt, std::int64_t, >)
+FRACMOMENT_TWIN(TwinInt, TwinInt, std::int64_t, ==)
+FRACMOMENT_TWIN(TwinInt, TwinInt, std::int64_t, >=)
+#undef FRACMOMENT_TWIN
+#undef FRACMOMENT_TWIN_LEFT
+FRACMOMENT_INLINE Twin operator-(const Twin& x) { return {-x.a, -x.b}; }
+FRACMOMENT_INLINE TwinInt operator-(const TwinInt& x) { return {-x.a, -x.b}; }
+FRACMOMENT_INLINE TwinInt operator~(const TwinInt& x) { return {~x.a, ~x.b}; }
+FRACMOMENT_INLINE TwinInt operator>>(const TwinInt& x, int k) { return {x.a >> k, x.b >> k}; }
+FRACMOMENT_INLINE TwinInt operator<<(const TwinInt& x, int k) { return {x.a << k, x.b << k}; }
+
+FRACMOMENT_INLINE Twin select(const TwinInt& m, const Twin& x, const Twin& y) {
+  return {select(m.a, x.a, y.a), select(m.b, x.b, y.b)};
+}
+FRACMOMENT_INLINE TwinInt select(const TwinInt& m, const TwinInt& x, const TwinInt& y) {
+  return {select(m.a, x.a, y.a), select(m.b, x.b, y.b)};
+}
+FRACMOMENT_INLINE bool any(const TwinInt& m) { return any(m.a | m.b); }
+FRACMOMENT_INLINE bool all(const TwinInt& m) { return !any(~m); }
+FRACMOMENT_INLINE double lane(const Twin& x, int i) {
+  return i < kLanes ? x.a[i] : x.b[i - kLanes];
+}
+FRACMOMENT_INLINE std::int64_t lane(const TwinInt& x, int i) {
+  return i < kLanes ? x.a[i] : x.b[i - kLanes];
+}
+FRACMOMENT_INLINE void set_lane(Twin& x, int i, double value) {
+  (i < kLanes ? x.a[i] : x.b[i - kLanes]) = value;
+}
+FRACMOMENT_INLINE TwinInt bits(const Twin& x) { return {bits(x.a), bits(x.b)}; }
+FRACMOMENT_INLINE Twin from_bits(const TwinInt& x) { return {from_bits(x.a), from_bits(x.b)}; }
+FRACMOMENT_INLINE Twin sqrt(const Twin& x) { return {sqrt(x.a), sqrt(x.b)}; }
+FRACMOMENT_INLINE Twin to_double(const TwinInt& k) { return {to_double(k.a), to_double(k.b)}; }
+FRACMOMENT_INLINE Twin gather(const double* table, const TwinInt& i) {
+  return {gather(table, i.a), gather(table, i.b)};
+}
+FRACMOMENT_INLINE Twin product_error(const Twin& x, const Twin& y, const Twin& p) {
+  return {product_error(x.a, y.a, p.a), product_error(x.b, y.b, p.b)};
+}
 
 }  // namespace FRACMOMENT_ISA
 }  // namespace fracmoment

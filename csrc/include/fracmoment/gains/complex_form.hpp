@@ -91,10 +91,10 @@ FRACMOMENT_INLINE ComplexForm<V> complex_mellin(const LawState& law, V re, V im)
   const double reference = double(plan.reference) * plan.h, first = double(plan.first) * plan.h;
   const ComplexGamma<V> g =
       gamma_parts(Complex<V>{two_sum(splat<V>(double(plan.m)), -p), DD<V>(-q)});
-  const DD<V> re_log = splat<V>(law.mellin.log_constant) - two_prod(p, splat<V>(reference)) -
-                       from * splat<V>(first - reference);
+  const DD<V> re_log = -(two_prod(p, splat<V>(reference)) + from * splat<V>(first - reference));
   const DD<V> im_log = two_prod(q, splat<V>(-first));
-  ComplexForm<V> r{Complex<V>{re_log, im_log} - g.log, sum * g.shift};
+  ComplexForm<V> r{Complex<V>{re_log, im_log} - g.log,
+                   sum * splat<V>(law.mellin.constant) * g.shift};
   const Complex<V> dof = half_sum<V>(law.width, re, im);
   if (law.ratio) {
     const ComplexGamma<V> e = gamma_parts(dof + DD<V>(splat<V>(double(plan.k))));
@@ -112,26 +112,23 @@ FRACMOMENT_INLINE ComplexForm<V> complex_mellin(const LawState& law, V re, V im)
 
 // E b^p of one unit, times the chi moment unless the ratio law does without.
 template <class V>
-FRACMOMENT_INLINE Complex<V> complex_single(const UnitLaw& unit, V re, V im, bool with_chi) {
+FRACMOMENT_INLINE Complex<V> complex_single(const SingleUnit& unit, V re, V im, bool with_chi) {
   const auto power = [&](const Real& log_base, V a, V b) {
     return exp(Complex<V>{splat<V>(log_base) * a, splat<V>(log_base) * b});
   };
   const V half = splat<V>(0.5);
   Complex<V> slopes{};
   for (int i = 0; i < unit.points; ++i)
-    slopes = slopes + power(log(unit.point[i]), re * half, im * half) * splat<V>(unit.weight[i]);
+    slopes = slopes + power(unit.log_point[i], re * half, im * half) * splat<V>(unit.weight[i]);
   if (unit.uniform) {
     const Complex<V> next{two_sum(re, splat<V>(1.0)), DD<V>(im)};
-    Complex<V> ends{};
-    for (int end = 0; end < 2; ++end) {
-      const Real x = end ? unit.lower : unit.upper;
-      if (x.hi == 0.0) continue;
-      const bool negative = x.hi < 0.0;
-      const Real lx = log(negative ? -x : x);
-      const Complex<V> value = exp(Complex<V>{next.re * splat<V>(lx), next.im * splat<V>(lx)});
-      ends = (negative != bool(end)) ? ends - value : ends + value;
-    }
-    slopes = slopes + ends / next * splat<V>(unit.uniform_weight / (unit.upper - unit.lower));
+    const auto end = [&](const Real& log_x) {
+      return exp(Complex<V>{next.re * splat<V>(log_x), next.im * splat<V>(log_x)});
+    };
+    Complex<V> ends = end(unit.log_upper);
+    if (unit.sign < 0.0) ends = ends + end(unit.log_lower);
+    if (unit.sign > 0.0) ends = ends - end(unit.log_lower);
+    slopes = slopes + ends / next * splat<V>(unit.density);
   }
   if (!with_chi) return slopes;
   const ComplexGamma<V> g = gamma_parts(half_sum<V>(1.0, re, im));
@@ -158,8 +155,8 @@ FRACMOMENT_INLINE Complex<V> complex_moment(const LawState& law, V re, V im) {
     chi = exp(c.log) * c.factor;
   }
   if (law.single != nullptr) {
-    value =
-        value + complex_single(*law.single, re, im, !lone) * exp(splat<V>(law.log_single)) / chi;
+    value = value + complex_single(*law.single, re, im, !lone) *
+                        exp(splat<V>(law.single->log_weight)) / chi;
   } else if (divide) {
     value = value / chi;
   }

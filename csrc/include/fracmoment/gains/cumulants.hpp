@@ -64,11 +64,11 @@ inline Real scale_moment(const UnitLaw& unit, int j) {
 // Cumulants of log X for wide layers: X = d mu (1 + Z), cumulants of Z from those of Y, and
 // log(1+Z)^n as a power series in Z, averaged term by term. An asymptotic expansion in v/d,
 // v = Var Y/mu^2; as many moments are used as bring the first omitted term, about
-// (n-1)!! (v/d)^(n/2), below 2^-70 (v/d)^4. At d/v = 400 that takes 34.
+// (n-1)!! (v/d)^(n/2), below 2^-70 (v/d)^4. At d/v = 10^4 that takes 24.
 class WideExpansion {
  public:
-  static constexpr int kOrder = 36;
-  static constexpr double kThreshold = 400.0;  // smallest d/v
+  static constexpr int kOrder = 24;
+  static constexpr double kThreshold = 1e4;  // smallest d/v
 
   explicit WideExpansion(const UnitLaw& unit) : width_(unit.width) {
     std::array<Real, kOrder + 1> raw{}, kappa{};

@@ -9,7 +9,7 @@
 // Derivation, ranges and bounds: docs/algorithms/mellin.md.
 #pragma once
 
-#include "fracmoment/real.hpp"
+#include "fracmoment/pair.hpp"
 
 namespace fracmoment {
 
@@ -22,40 +22,40 @@ struct EndSum {
 
 inline namespace FRACMOMENT_ISA {
 
-// The coefficients of A.
+// The coefficients of A, of alternating signs.
 struct EndFilter {
   int count = 0;
-  Real coefficient[kMaxEnd + 1];
+  Pair<double> coefficient[kMaxEnd + 1];
 
   FRACMOMENT_INLINE explicit EndFilter(const EndSum& end) : count(end.count) {
-    coefficient[0] = Real(1.0);
+    coefficient[0] = {1.0, 0.0};
     for (int j = 0; j < count; ++j) {
-      coefficient[j + 1] = Real(0.0);
-      for (int k = j + 1; k >= 1; --k)
-        coefficient[k] = coefficient[k] - end.ratio[j] * coefficient[k - 1];
+      const Pair<double> ratio(end.ratio[j]);
+      coefficient[j + 1] = {0.0, 0.0};
+      for (int k = j + 1; k >= 1; --k) coefficient[k] = coefficient[k] - ratio * coefficient[k - 1];
     }
   }
   // The numerator from the weights outwards: the i-th is hi[i * step] + lo[i * step].
   FRACMOMENT_INLINE void set_numerator(const double* hi, const double* lo, int step,
                                        EndSum& end) const {
     for (int k = 0; k < count; ++k) {
-      Real sum{0.0};
+      Pair<double> sum{0.0, 0.0};
       for (int l = 0; l <= k; ++l)
-        sum = sum + coefficient[l] * Real(hi[(k - l) * step], lo[(k - l) * step]);
-      end.numerator[k] = sum;
+        sum = sum + coefficient[l] * Pair<double>(hi[(k - l) * step], lo[(k - l) * step]);
+      end.numerator[k] = normalized(sum);
     }
   }
 };
 
 // Q(x)/A(x).
 template <class V>
-FRACMOMENT_INLINE DD<V> end_sum(const EndSum& end, const DD<V>& x) {
-  DD<V> top{}, bottom(splat<V>(1.0));
+FRACMOMENT_INLINE Pair<V> end_sum(const EndSum& end, const Pair<V>& x) {
+  Pair<V> top{V{}, V{}}, bottom{splat<V>(1.0), V{}};
   for (int j = end.count - 1; j >= 0; --j) {
-    top = top * x + splat<V>(end.numerator[j]);
-    bottom = bottom * (splat<V>(end.ratio[j]) * x * splat<V>(-1.0) + splat<V>(1.0));
+    top = top * x + splat_pair<V>(end.numerator[j]);
+    bottom = bottom * (-(splat_pair<V>(end.ratio[j]) * x) + splat<V>(1.0));
   }
-  return top / bottom;
+  return top * reciprocal(bottom);
 }
 
 }  // namespace FRACMOMENT_ISA

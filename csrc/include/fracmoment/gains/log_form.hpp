@@ -11,6 +11,7 @@
 #pragma once
 
 #include "fracmoment/gains/mellin.hpp"
+#include "fracmoment/gains/single_unit.hpp"
 #include "fracmoment/special/log_gamma.hpp"
 
 namespace fracmoment {
@@ -29,7 +30,7 @@ struct MellinRule {
   std::int64_t count = 0;
   const double *hi = nullptr, *lo = nullptr;
   MellinEnds ends;
-  Real log_constant{0.0};  // log(h m! k!)
+  Real constant{1.0};  // h m! k!
 };
 
 struct LawState {
@@ -41,9 +42,7 @@ struct LawState {
   Real log_alive{0.0};                    // log P(R > 0) if the moment is to be given R > 0
   MixtureRule mixture;
   MellinRule mellin;
-  // With one live unit left out of the rule: log of its weight, and the law of its b
-  const UnitLaw* single = nullptr;
-  Real log_single{0.0};
+  const SingleUnit* single = nullptr;  // one live unit, where it is left out of the rule
 };
 
 inline namespace FRACMOMENT_ISA {
@@ -62,101 +61,72 @@ FRACMOMENT_INLINE LogForm<V> chi_form(const LawState& law, V order) {
           splat<V>(law.gamma_shift) / top.shift};
 }
 
-// sum_{i<n} w_i x^i + rest x^n, all w_i >= 0, rest >= 0, x > 0, in four interleaved chains.
+// sum_{i<n} w_i x^i + rest x^n, all w_i >= 0, rest >= 0, x > 0, in eight interleaved chains.
 template <class V>
-FRACMOMENT_INLINE DD<V> positive_polynomial(const double* hi, const double* lo, std::int64_t n,
-                                            const DD<V>& rest, const DD<V>& x) {
-  const DD<V> x2 = x * x, x4 = x2 * x2;
-  DD<V> a0{}, a1{}, a2{}, a3{};
-  const auto coefficient = [&](std::int64_t i) {
-    if (i < n) return DD<V>(splat<V>(hi[i]), splat<V>(lo[i]));
-    return i == n ? rest : DD<V>{};
-  };
-  for (std::int64_t i = n / 4 * 4; i >= 0; i -= 4) {
-    a0 = add_positive(a0 * x4, coefficient(i));
-    a1 = add_positive(a1 * x4, coefficient(i + 1));
-    a2 = add_positive(a2 * x4, coefficient(i + 2));
-    a3 = add_positive(a3 * x4, coefficient(i + 3));
+FRACMOMENT_INLINE Pair<V> positive_polynomial(const double* hi, const double* lo, std::int64_t n,
+                                              const Pair<V>& rest, const Pair<V>& x) {
+  constexpr int chains = 8;
+  const Pair<V> x2 = x * x, x4 = x2 * x2, x8 = x4 * x4;
+  Pair<V> a[chains];
+  std::int64_t i = n / chains * chains;
+  for (int j = 0; j < chains; ++j) {
+    a[j] = {V{}, V{}};
+    if (i + j < n) a[j] = {splat<V>(hi[i + j]), splat<V>(lo[i + j])};
+    if (i + j == n) a[j] = rest;
   }
-  return add_positive(add_positive(a3 * x, a2) * x2, add_positive(a1 * x, a0));
-}
-
-// Gamma(z) itself, where it is in range.
-template <bool Full, class V>
-FRACMOMENT_INLINE DD<V> gamma_value(const DD<V>& z) {
-  const Gamma<V> g = gamma_parts<Full>(z);
-  const Scaled<V> e = exp_scaled<Full>(clamp_exponent(g.log));
-  return scale_wide(e.mantissa / g.shift, e.exponent);
-}
-
-// Gamma((1+s)/2)/sqrt(pi): the chi moment of one unit over 2^p.
-template <bool Full, class V>
-FRACMOMENT_INLINE DD<V> single_gamma(V order) {
-  return gamma_value<Full>(scale_by(two_sum(splat<V>(1.0), order), splat<V>(0.5))) *
-         splat<V>(constant(3));
+  while ((i -= chains) >= 0)
+    for (int j = 0; j < chains; ++j)
+      a[j] = a[j] * x8 + Pair<V>{splat<V>(hi[i + j]), splat<V>(lo[i + j])};
+  for (int j = 0; j < chains; j += 2) a[j] = a[j + 1] * x + a[j];
+  return ((a[6] * x2 + a[4]) * x4) + (a[2] * x2 + a[0]);
 }
 
 template <bool Full, class V>
 FRACMOMENT_INLINE LogForm<V> mixture_form(const MixtureRule& rule, V order) {
   // even n: Gamma(1+p) sum b(2j) prod (i+p)/i; odd n: Gamma(1/2+p)/Gamma(1/2) sum b(2j+1) prod ...;
   // each step down multiplies by (n+s)/n
-  DD<V> part[2] = {};
-  for (std::int64_t n = rule.count; n >= 1; --n) {
-    DD<V>& acc = part[n & 1];
-    const DD<V> step = two_sum(splat<V>(double(n)), order) *
-                       DD<V>(splat<V>(rule.inverse_hi[n - 1]), splat<V>(rule.inverse_lo[n - 1]));
-    acc = add_positive(acc * step, DD<V>(splat<V>(rule.hi[n - 1]), splat<V>(rule.lo[n - 1])));
+  const auto step_down = [&](Pair<V>& sum, std::int64_t n) {
+    const Pair<V> inverse{splat<V>(rule.inverse_hi[n - 1]), splat<V>(rule.inverse_lo[n - 1])};
+    const Pair<V> step = Pair<V>(two_sum(splat<V>(double(n)), order)) * inverse;
+    sum = sum * step + Pair<V>{splat<V>(rule.hi[n - 1]), splat<V>(rule.lo[n - 1])};
+  };
+  Pair<V> even_sum{V{}, V{}}, odd_sum{V{}, V{}};
+  std::int64_t n = rule.count;
+  if (n % 2 == 1) step_down(odd_sum, n--);
+  for (; n > 0; n -= 2) {
+    step_down(even_sum, n);
+    step_down(odd_sum, n - 1);
   }
   const V half = splat<V>(0.5);
   const Gamma<V> even = gamma_parts<Full>(scale_by(two_sum(splat<V>(2.0), order), half));
   const Gamma<V> odd = gamma_parts<Full>(scale_by(two_sum(splat<V>(1.0), order), half));
   const DD<V> ratio = exp(odd.log - even.log) * splat<V>(constant(3)) / odd.shift;
-  return {even.log + splat<V>(constant(4)) * order, part[0] / even.shift + part[1] * ratio};
+  return {even.log + splat<V>(constant(4)) * order,
+          normalized(even_sum) / even.shift + normalized(odd_sum) * ratio};
 }
 
-// int |a|^s da over the uniform slopes: (|u|^(s+1) -+ |l|^(s+1))/(s+1). The difference for l > 0 is
-// u^(s+1) (1 - (l/u)^(s+1)), which is log(u/l) at s = -1.
-template <class V>
-FRACMOMENT_INLINE DD<V> slope_power_integral(const UnitLaw& unit, V order) {
-  const DD<V> next = two_sum(order, splat<V>(1.0));
-  const DD<V> high = exp(splat<V>(log(unit.upper)) * next);
-  if (unit.lower.hi <= 0.0) {
-    if (unit.lower.hi == 0.0) return high / next;
-    return (high + exp(splat<V>(log(-unit.lower)) * next)) / next;
-  }
-  const DD<V> log_ratio = splat<V>(log(unit.upper / unit.lower));
-  const MaskOf<V> zero = next.hi == 0.0;
-  const DD<V> divisor = select(zero, DD<V>(splat<V>(1.0)), next);
-  return high * select(zero, log_ratio, -expm1(-(next * log_ratio)) / divisor);
-}
-
-// Of one unit: E b^p times the chi moment Gamma(1/2+p) 2^p/sqrt(pi), which the ratio law of a layer
-// of one unit does without.
+// The layers with one live unit; the ratio law of a layer of one unit has no chi moment.
 template <bool Full, class V>
-FRACMOMENT_INLINE DD<V> single_unit_moment(const UnitLaw& unit, V order, bool with_chi) {
-  const V half = splat<V>(0.5);
-  DD<V> slopes{};
-  for (int i = 0; i < unit.points; ++i)
-    slopes = slopes + splat<V>(unit.weight[i]) * exp(splat<V>(log(unit.point[i])) * (order * half));
-  if (unit.uniform) {
-    const DD<V> span = splat<V>(unit.upper - unit.lower);
-    slopes = slopes + splat<V>(unit.uniform_weight) * slope_power_integral(unit, order) / span;
-  }
-  if (!with_chi) return slopes;
-  return slopes * single_gamma<Full>(order) * exp(splat<V>(constant(4)) * order);
+FRACMOMENT_INLINE LogForm<V> single_form(const SingleUnit& unit, V order, bool with_chi) {
+  const DD<V> slopes = slope_moment(unit, order);
+  if (!with_chi) return {splat<V>(unit.log_weight), slopes};
+  const Gamma<V> g = gamma_parts<Full>(scale_by(two_sum(splat<V>(1.0), order), splat<V>(0.5)));
+  return {splat<V>(unit.log_weight) + g.log + splat<V>(constant(4)) * order,
+          slopes * splat<V>(constant(3)) / g.shift};
 }
 
 // The sum of all weights times z^i, i = 0 at v_first.
 template <class V>
-FRACMOMENT_INLINE DD<V> mellin_sum(const MellinRule& rule, const DD<V>& z) {
+FRACMOMENT_INLINE DD<V> mellin_sum(const MellinRule& rule, const Pair<V>& z) {
   const EndSum &left = rule.ends.left, &right = rule.ends.right;
-  DD<V> sum = positive_polynomial(rule.hi, rule.lo, rule.count,
-                                  right.count > 0 ? end_sum(right, z) : DD<V>{}, z);
+  const Pair<V> none{V{}, V{}};
+  Pair<V> sum = positive_polynomial(rule.hi, rule.lo, rule.count,
+                                    right.count > 0 ? end_sum(right, z) : none, z);
   if (left.count > 0) {
-    const DD<V> back = DD<V>(splat<V>(1.0)) / z;
-    sum = add_positive(sum, back * end_sum(left, back));
+    const Pair<V> back = reciprocal(z);
+    sum = sum + back * end_sum(left, back);
   }
-  return sum;
+  return normalized(sum);
 }
 
 template <bool Full, class V>
@@ -166,12 +136,12 @@ FRACMOMENT_INLINE LogForm<V> mellin_form(const LawState& law, V order) {
   const DD<V> from = two_sum(p, splat<V>(-plan.p0));
   const Scaled<V> zs = exp_scaled<true>(from * splat<V>(-plan.h));
   const DD<V> z = scale_wide(zs.mantissa, zs.exponent);
-  const DD<V> sum = mellin_sum(law.mellin, z);
+  const DD<V> sum = mellin_sum(law.mellin, Pair<V>(z));
   const double reference = double(plan.reference) * plan.h, first = double(plan.first) * plan.h;
   const Gamma<V> g = gamma_parts<Full>(two_sum(splat<V>(double(plan.m)), -p));
-  DD<V> log_value = splat<V>(law.mellin.log_constant) - two_prod(p, splat<V>(reference)) -
-                    from * splat<V>(first - reference) - g.log;
-  DD<V> factor = sum * g.shift;
+  DD<V> log_value =
+      -(two_prod(p, splat<V>(reference)) + from * splat<V>(first - reference) + g.log);
+  DD<V> factor = sum * splat<V>(law.mellin.constant) * g.shift;
   const DD<V> dof = scale_by(two_sum(splat<V>(law.width), order), half);  // d/2 + p
   if (law.ratio) {
     const Gamma<V> e = gamma_parts<Full>(dof + splat<V>(double(plan.k)));
@@ -200,13 +170,9 @@ FRACMOMENT_INLINE LogForm<V> log_form(const LawState& law, V order) {
   LogForm<V> chi{};
   if (divide) chi = chi_form<Full>(law, order);
   if (law.single != nullptr) {
-    DD<V> one = single_unit_moment<Full>(*law.single, order, !lone);
-    DD<V> log_one = splat<V>(law.log_single) - r.log;
-    if (divide) {
-      log_one = log_one - chi.log;
-      one = one / chi.factor;
-    }
-    r.factor = r.factor + one * exp(log_one);
+    LogForm<V> one = single_form<Full>(*law.single, order, !lone);
+    if (divide) one = {one.log - chi.log, one.factor / chi.factor};
+    r.factor = r.factor + one.factor * exp(one.log - r.log);
   } else if (divide) {
     r.log = r.log - chi.log;
     r.factor = r.factor / chi.factor;

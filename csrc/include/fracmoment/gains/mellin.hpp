@@ -27,7 +27,8 @@ struct MellinPlan {
   double p0 = 0.0, reach = 0.5;
   double h = 0.0;                         // step in log t
   std::int64_t first = 0, reference = 0;  // v = index * h; weights are relative to v_reference
-  bool drop_single = false;               // leave out the part with one live unit
+  bool drop_single = false;               // leave out the part with one live unit,
+  Real log_single{0.0};                   // d dead^(d-1) of all
   double target = 44.0;                   // what is left out is below exp(-target) of the whole
   double tail_exponent = 1.0;  // the integrand decays at least like exp(-tail_exponent v)
   double all_decay = 0.0;      // beyond this v every scale b has decayed
@@ -47,7 +48,7 @@ inline namespace FRACMOMENT_ISA {
 // Nodes are made in chunks, phase by phase: each phase is one long chain of dependent operations,
 // and the processor overlaps the chains of neighbouring nodes only if they are short.
 constexpr int kGroup = 8;  // the sum is looked at after every group, on every instruction set alike
-constexpr int kChunk = 32;
+constexpr int kChunk = 16;
 
 // The local expansion at some nodes: L, 1 - L, and the series in e scaled by 2^down a power.
 template <class V>
@@ -92,7 +93,10 @@ class MellinKernel {
     for (int j = 0; j <= plan.m; ++j)
       for (int l = 0; l <= plan.k; ++l) coefficient_.push_back(unit_coefficient(j, l));
     for (int i = 0; i < law.points; ++i) smallest_ = std::min(smallest_, law.point[i].hi);
-    if (law.uniform) set_gap();
+    if (law.uniform) {
+      smallest_ = std::min(smallest_, law.lower.hi * law.lower.hi);
+      set_gap();
+    }
   }
 
   FRACMOMENT_INLINE void nodes(const DD<V>* at, MellinNode<V>* r) const {
@@ -109,7 +113,7 @@ class MellinKernel {
       return;
     }
     LocalSeries<V> local[kVectors];
-    if (law_.uniform) add_uniform(t, r, local);
+    if (law_.uniform) add_uniform<kVectors>(t, r, local);
     for (int i = 0; i < kVectors; ++i) expand(t[i], pow2(r[i].down), local[i]);
     for (int i = 0; i < kVectors; ++i)
       r[i].log_power = log_of(local[i].L, local[i].below_one) * splat<V>(law_.width);
@@ -170,19 +174,20 @@ class MellinKernel {
   }
 
   // Starts the series with the uniform part of the law.
+  template <int N>
   FRACMOMENT_INLINE void add_uniform(const Pair<V>* t, const MellinNode<V>* node,
                                      LocalSeries<V>* r) const {
-    Pair<V> root[kVectors];
-    for (int i = 0; i < kVectors; ++i)
+    Pair<V> root[N];
+    for (int i = 0; i < N; ++i)
       root[i] = Pair<V>(square_root(normalized(scale_by(t[i], splat<V>(2.0)))));
-    Pair<V>* moments[kVectors];
-    V up[kVectors];
-    for (int i = 0; i < kVectors; ++i) {
+    Pair<V>* moments[N];
+    V up[N];
+    for (int i = 0; i < N; ++i) {
       moments[i] = r[i].u;
       up[i] = pow2(node[i].down);
     }
-    uniform_.template moments<kVectors>(root, up, moments);
-    for (int i = 0; i < kVectors; ++i) {
+    uniform_.template moments<N>(root, up, moments);
+    for (int i = 0; i < N; ++i) {
       // 1 - E sqrt(y): for small t, where the difference of the two cancels, a series in t serves
       r[i].below_one = splat_pair<V>(law_.uniform_weight) - r[i].u[0];
       const MaskOf<V> small = t[i].hi < 1e-3;
@@ -209,7 +214,7 @@ class MellinKernel {
     }
   }
 
-  // k > 0: polynomials in f as coefficients of the series in e (points only).
+  // k > 0: polynomials in f as coefficients of the series in e; uniform slopes for k = 1 only.
   FRACMOMENT_INLINE void plane(const Pair<V>& t, MellinNode<V>& r) const {
     const int m = plan_.m, k = plan_.k, row = k + 1;
     const V up = pow2(r.down), slowest = t.hi * (2.0 * smallest_) + 1.0;
@@ -229,6 +234,7 @@ class MellinKernel {
         for (int l = 0; l <= k; ++l, inner = inner * y) u[j * row + l] = u[j * row + l] + inner;
       }
     }
+    if (law_.uniform) add_uniform_plane(t, r, u, below_one);
     const Pair<V> L = u[0] + splat_pair<V>(law_.dead), inverse = reciprocal(L);
     for (int j = 0; j <= m; ++j)
       for (int l = 0; l <= k; ++l)
@@ -240,6 +246,21 @@ class MellinKernel {
     if (m > 0) higher_rows(u, q);
     r.value = q[m * row + k];
     r.single = Pair<V>{};
+  }
+
+  FRACMOMENT_INLINE void add_uniform_plane(const Pair<V>& t, const MellinNode<V>& node, Pair<V>* u,
+                                           Pair<V>& below_one) const {
+    LocalSeries<V> plain;
+    add_uniform<1>(&t, &node, &plain);
+    below_one = below_one + plain.below_one;
+    Pair<V> raised[kMaxDerivative + 1];
+    const Pair<V> root(square_root(normalized(scale_by(t, splat<V>(2.0)))));
+    uniform_.raised_moments(root, pow2(node.down), raised);
+    const V lift = pow2(node.lift);
+    for (int j = 0; j <= plan_.m; ++j) {
+      u[2 * j] = u[2 * j] + plain.u[j];
+      u[2 * j + 1] = u[2 * j + 1] + scale_by(raised[j], lift);
+    }
   }
 
   // rows 1..m of (sum_j u_j(f) e^j)^d by Miller's recurrence with u_0(f) as divisor
@@ -291,18 +312,18 @@ class MellinStop {
     for (int i = 0; i < plan.m; ++i) {
       bound *= (0.5 * law.width + plan.k + i) / (i + 1.0);
       if (bound > 1e200 || i == plan.m - 1) {
-        log_bound_ += rough_log(bound);
+        log_bound_ += coarse_log(bound);
         bound = 1.0;
       }
     }
-    log_tail_ = plan.tail_exponent < 1.0 ? rough_log(plan.tail_exponent) : 0.0;
+    log_tail_ = plan.tail_exponent < 1.0 ? coarse_log(plan.tail_exponent) : 0.0;
     // 1/(1 - exp(-x)) <= 1 + 1/x, for each ratio and the first that is not among them
     double rate = plan.tail_first + plan.p0 - plan.reach, unknown = 1.0;
     for (int i = 0; i <= plan.tail_levels && plan.tail_levels > 0; ++i, rate += plan.tail_step) {
       const int times = i < plan.tail_levels ? plan.multiplicity + i * plan.multiplicity_growth : 1;
       for (int l = 0; l < times; ++l) unknown *= 1.0 + 1.0 / (rate * plan.h);
     }
-    log_unknown_ = rough_log(unknown);
+    log_unknown_ = coarse_log(unknown);
   }
   // The last node of a group of nodes, log P_0k there, the weights of the group's first and last
   // node, and the sum so far. `unknown` returns the largest of the group's weights after the known
@@ -313,7 +334,7 @@ class MellinStop {
     if (!(sum > 0.0)) return Answer::go_on;
     const double from_reference = v - double(plan_.reference) * plan_.h;
     const double margin = plan_.reach * abs(from_reference);
-    const double log_sum = rough_log(sum);
+    const double log_sum = coarse_log(sum);
     // where negative orders may still bring the weights of smaller scales up
     const double ahead = plan_.p0 < 0.0 && v < plan_.all_decay
                              ? (plan_.reach - plan_.p0) * (plan_.all_decay - v)
@@ -325,11 +346,11 @@ class MellinStop {
       return Answer::nothing_left;
     // once all scales have decayed the weights themselves tell
     if (v <= plan_.all_decay || last > first) return Answer::go_on;
-    if (last <= 0.0 || rough_log(last) + margin - log_tail_ < log_sum - plan_.target - 8.0)
+    if (last <= 0.0 || coarse_log(last) + margin - log_tail_ < log_sum - plan_.target - 8.0)
       return Answer::nothing_left;
     if (plan_.tail_levels == 0) return Answer::go_on;
     const double rest = unknown();
-    if (rest <= 0.0 || rough_log(rest) + log_unknown_ + margin < log_sum - plan_.target - 4.0)
+    if (rest <= 0.0 || coarse_log(rest) + log_unknown_ + margin < log_sum - plan_.target - 4.0)
       return Answer::rest_known;
     return Answer::go_on;
   }
@@ -342,8 +363,8 @@ class MellinStop {
 
 // The weights of one chunk from t, v and the nodes' expansions.
 template <bool Full, class V>
-FRACMOMENT_INLINE void chunk_weights(const MellinPlan& plan, const Real& log_single,
-                                     const MellinNode<V>* node, const V* v, DD<V>* weight) {
+FRACMOMENT_INLINE void chunk_weights(const MellinPlan& plan, const MellinNode<V>* node, const V* v,
+                                     DD<V>* weight) {
   constexpr int vectors = MellinKernel<Full, V>::kVectors;
   DD<V> shift[vectors];
   for (int i = 0; i < vectors; ++i) {
@@ -358,7 +379,7 @@ FRACMOMENT_INLINE void chunk_weights(const MellinPlan& plan, const Real& log_sin
     if (plan.drop_single) {
       IntOf<V> power;
       const DD<V> log_one =
-          shift[i] + splat<V>(log_single) - splat<V>(log_two()) * to_double(exponent);
+          shift[i] + splat<V>(plan.log_single) - splat<V>(log_two()) * to_double(exponent);
       const Pair<V> one = exp_pair<Full>(clamp_exponent(log_one), power);
       w = w - Pair<V>(scale_wide(normalized(one * node[i].single), power));
     }
@@ -367,61 +388,61 @@ FRACMOMENT_INLINE void chunk_weights(const MellinPlan& plan, const Real& log_sin
   }
 }
 
-// exp of a few numbers, on lanes.
-template <class V>
-FRACMOMENT_INLINE void exp_each(const Real* x, Real* out, int n) {
-  constexpr int W = LaneTraits<V>::lanes;
-  for (int start = 0; start < n; start += W) {
-    DD<V> lanes{};
-    for (int j = 0; j < W && start + j < n; ++j) {
-      set_lane(lanes.hi, j, x[start + j].hi);
-      set_lane(lanes.lo, j, x[start + j].lo);
-    }
-    lanes = exp(lanes);
-    for (int j = 0; j < W && start + j < n; ++j)
-      out[start + j] = {lane(lanes.hi, j), lane(lanes.lo, j)};
-  }
-}
-
 // The nodes t = e^v of a rule: from group to group by one factor, within a group by another,
 // whatever the lanes. The ratios of the ends are made with them.
-template <class V>
 class MellinGrid {
  public:
-  static constexpr int W = LaneTraits<V>::lanes;
-
   FRACMOMENT_INLINE MellinGrid(const MellinPlan& plan, MellinEnds& ends) {
-    for (int i = 0; i < kGroup / W; ++i) {
-      V offset{};
-      for (int j = 0; j < W; ++j) set_lane(offset, j, (i * W + j) * plan.h);
-      within_[i] = exp(DD<V>(offset));
-    }
     const double h = plan.h;
-    const Real x[6] = {Real(double(plan.first) * h),           Real(kGroup * h),
-                       two_sum(double(plan.m), -plan.p0) * -h, Real(-h),
-                       two_sum(plan.tail_first, plan.p0) * -h, Real(-h * plan.tail_step)};
-    Real e[6];
-    exp_each<V>(x, e, 6);
-    group_t_ = e[0];
-    next_ = e[1];
+    const Real x[] = {Real(double(plan.first) * h),           Real(kGroup * h),
+                      two_sum(double(plan.m), -plan.p0) * -h, Real(-h),
+                      two_sum(plan.tail_first, plan.p0) * -h, Real(-h * plan.tail_step)};
+    constexpr int count = int(sizeof x / sizeof x[0]), W = LaneTraits<Twin>::lanes;
+    for (int j = 0; j < kGroup; ++j) hi_[j] = j * h;
+    for (int j = 0; j < count; ++j) {
+      hi_[kGroup + j] = x[j].hi;
+      lo_[kGroup + j] = x[j].lo;
+    }
+    for (int j = 0; j < kBoth; j += W) {
+      const DD<Twin> e = exp(DD<Twin>(load<Twin>(hi_ + j), load<Twin>(lo_ + j)));
+      store(hi_ + j, e.hi);
+      store(lo_ + j, e.lo);
+    }
+    const auto exp_x = [&](int j) { return Real(hi_[kGroup + j], lo_[kGroup + j]); };
+    group_t_ = exp_x(0);
+    next_ = exp_x(1);
     EndSum &left = ends.left, &right = ends.right;
     left.count = plan.left_rates;
-    for (int j = 0; j < left.count; ++j) left.ratio[j] = j == 0 ? e[2] : left.ratio[j - 1] * e[3];
+    Real ratio = exp_x(2);
+    for (int j = 0; j < left.count; ++j, ratio = ratio * exp_x(3)) left.ratio[j] = ratio;
     right.count = 0;
-    for (int i = 0; i < plan.tail_levels; ++i, e[4] = e[4] * e[5])
+    ratio = exp_x(4);
+    for (int i = 0; i < plan.tail_levels; ++i, ratio = ratio * exp_x(5))
       for (int l = 0; l < plan.multiplicity + i * plan.multiplicity_growth; ++l)
-        right.ratio[right.count++] = e[4];
+        right.ratio[right.count++] = ratio;
   }
-  // The next nodes; `i` counts vectors.
-  FRACMOMENT_INLINE DD<V> next(int i) {
-    if (i > 0 && i % (kGroup / W) == 0) group_t_ = group_t_ * next_;
-    return within_[i % (kGroup / W)] * splat<V>(group_t_);
+  // The nodes of the next two registers.
+  FRACMOMENT_INLINE DD<Twin> next() {
+    const DD<Vec> a = next_register(), b = next_register();
+    return {{a.hi, b.hi}, {a.lo, b.lo}};
   }
-  FRACMOMENT_INLINE void end_chunk() { group_t_ = group_t_ * next_; }
 
  private:
-  DD<V> within_[kGroup / W];
+  static constexpr int kBoth = 16;  // the nodes of a group over its first, and what else is needed
+
+  FRACMOMENT_INLINE DD<Vec> next_register() {
+    const DD<Vec> t = DD<Vec>(load<Vec>(hi_ + at_), load<Vec>(lo_ + at_)) * splat<Vec>(group_t_);
+    at_ += kLanes;
+    if (at_ == kGroup) {
+      at_ = 0;
+      group_t_ = group_t_ * next_;
+    }
+    return t;
+  }
+
+  double hi_[kBoth] = {}, lo_[kBoth] = {};
   Real group_t_, next_;
+  int at_ = 0;
 };
 
 // The largest of a group's weights after the filter.
@@ -433,8 +454,9 @@ FRACMOMENT_INLINE double largest_filtered(const EndFilter& filter, const double*
   for (int i = 0; i < kGroup; i += W) {
     Pair<V> sum{V{}, V{}};
     for (int k = 0; k <= filter.count; ++k)
-      sum = sum + Pair<V>(load<V>(hi + i - k), load<V>(lo + i - k)) *
-                      splat_pair<V>(filter.coefficient[k]);
+      sum =
+          sum + Pair<V>(load<V>(hi + i - k), load<V>(lo + i - k)) *
+                    Pair<V>(splat<V>(filter.coefficient[k].hi), splat<V>(filter.coefficient[k].lo));
     const V size = abs(sum.hi + sum.lo);
     for (int j = 0; j < W; ++j) largest = std::max(largest, lane(size, j));
   }
@@ -445,16 +467,14 @@ FRACMOMENT_INLINE double largest_filtered(const EndFilter& filter, const double*
 // beyond, which take the place of as many weights at either end as they have ratios. Returns the
 // number of nodes, kTooSmall if `capacity` is, or kOverflow if the reference is too far from the
 // largest weights.
-template <bool Full, class V>
+template <bool Full>
 std::int64_t mellin_weights(const UnitLaw& law, const MellinPlan& plan, double* hi, double* lo,
                             std::int64_t capacity, MellinEnds& ends) {
+  using V = Twin;
   constexpr int W = LaneTraits<V>::lanes, vectors = MellinKernel<Full, V>::kVectors;
   const MellinKernel<Full, V> kernel(law, plan);
   const MellinStop stop(law, plan);
-  // d dead^(d-1), the weight of exactly one live unit
-  const Real log_single =
-      plan.drop_single ? log(law.dead) * (law.width - 1.0) + log(Real(law.width)) : Real(0.0);
-  MellinGrid<V> grid(plan, ends);
+  MellinGrid grid(plan, ends);
   const EndFilter left(ends.left), right(ends.right);
   V counting{};  // 0, 1, 2, ...
   for (int j = 0; j < W; ++j) set_lane(counting, j, j);
@@ -464,12 +484,11 @@ std::int64_t mellin_weights(const UnitLaw& law, const MellinPlan& plan, double* 
     V v[vectors];
     MellinNode<V> node[vectors];
     for (int i = 0; i < vectors; ++i) {
-      t[i] = grid.next(i);
+      t[i] = grid.next();
       v[i] = (counting + double(plan.first + start + i * W)) * plan.h;
     }
-    grid.end_chunk();
     kernel.nodes(t, node);
-    chunk_weights<Full>(plan, log_single, node, v, weight);
+    chunk_weights<Full>(plan, node, v, weight);
     for (int i = 0; i < vectors; ++i) {
       store(hi + start + i * W, weight[i].hi);
       store(lo + start + i * W, weight[i].lo);
@@ -481,13 +500,14 @@ std::int64_t mellin_weights(const UnitLaw& law, const MellinPlan& plan, double* 
       if (group < kGroup || hi[group + kGroup - 1] > 1e-3 * sum) continue;
       const int last = int(group - start) + kGroup - 1;
       const MellinNode<V>& end = node[last / W];
-      const double log_raised = lane(end.log_power.hi, last % W) +
-                                rough_log(lane(end.raised.hi, last % W)) -
-                                0.6931471805599453 * double(plan.k) * double(end.lift[last % W]);
+      double log_raised = lane(end.log_power.hi, last % W);
+      if (plan.k > 0)
+        log_raised += coarse_log(lane(end.raised.hi, last % W)) -
+                      0.6931471805599453 * double(plan.k) * double(lane(end.lift, last % W));
       const auto answer = stop(
           double(plan.first + start + last) * plan.h, log_raised, hi[group], hi[group + kGroup - 1],
           sum, [&] {
-            return group < 2 * kGroup ? sum : largest_filtered<V>(right, hi + group, lo + group);
+            return group < 2 * kGroup ? sum : largest_filtered<Vec>(right, hi + group, lo + group);
           });
       if (answer == MellinStop::Answer::go_on) continue;
       const std::int64_t count = group + kGroup;

@@ -26,21 +26,28 @@ struct Description {
 // A narrow range of slopes is described by quadrature points unless `exact_slopes`.
 Description describe(const LawSpec& spec, bool exact_slopes = false);
 // The uniform part as points, by Gauss-Legendre panels in log A: for rules with added degrees of
-// freedom, whose moments have no closed form. No points at all where it would take too many.
+// freedom, whose moments have no closed form beyond the first. No points at all where it would take
+// too many.
 UnitLaw with_points(const UnitLaw& unit);
-// About the smallest squared slope that matters.
-double smallest_scale(const UnitLaw& unit);
+// About the smallest squared slope that matters; of uniform ones the smallest if `exactly`.
+double smallest_scale(const UnitLaw& unit, bool exactly = false);
 
 struct Rule {
   LawState state;
-  UnitLaw unit;  // what `state.single` points to, and what the nodes were made of
+  const UnitLaw* unit = nullptr;  // the nodes are made of: the law's, or its own
+  std::unique_ptr<UnitLaw> own_unit;
+  std::unique_ptr<SingleUnit> single;
   std::vector<double> hi, lo, inverse_hi, inverse_lo;
   // Where the rule serves order 0: log M there, of the mass P(R > 0).
   bool serves_zero = false;
-  mutable std::once_flag zero_once;
-  mutable Real log_at_zero{0.0};
+  const Real& log_at_zero() const { return log_at_zero_; }  // after a call of log_moments
   // log M at some orders. Order 0 goes with them the first time: lanes are there anyway.
   void log_moments(const double* order, std::size_t n, Real* out) const;
+
+ private:
+  mutable std::mutex guard_;
+  mutable bool knows_zero_ = false;
+  mutable Real log_at_zero_{0.0};
 };
 
 // The law and its rules, each made when it is first asked for. Safe to use from several threads.
@@ -112,7 +119,7 @@ class RuleBook {
   };
   Range range(int key) const;
   std::unique_ptr<Rule> make_rule(int key, int level) const;
-  void attach_single(Rule& r) const;
+  void attach_single(Rule& r, const Real& log_weight) const;
   void set_ends(MellinPlan& plan) const;
   void make_mellin(Rule& r, double low, double high, double target, bool drop_single) const;
   double tilted_mean(double p) const;

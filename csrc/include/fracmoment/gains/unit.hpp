@@ -134,6 +134,28 @@ class UniformMoments {
     }
   }
 
+  // E sqrt(y) (1-y)^j y up^j times the weight, j = 0..m, for lower > 0. It is the integral of
+  // tau^(2j), over the weight's density: differences of powers of tau at the ends, from the first,
+  // tau_u - tau_l = (y_l - y_u)/(tau_u + tau_l), without cancellation.
+  FRACMOMENT_INLINE void raised_moments(const Pair<V>& root, V up, Pair<V>* f) const {
+    const Pair<V> high = splat_pair<V>(law_.upper) * root, low = splat_pair<V>(law_.lower) * root;
+    const Pair<V> square_high = high * high, square_low = low * low;
+    const Pair<V> s_high = inverse_root(square_high), s_low = inverse_root(square_low);
+    const Pair<V> y_high = s_high * s_high, y_low = s_low * s_low;
+    const Pair<V> tau_high = high * s_high, tau_low = low * s_low;
+    const Real spread = (law_.upper - law_.lower) * (law_.upper + law_.lower);
+    const Pair<V> gap = splat_pair<V>(spread) * (root * y_high) * (root * y_low);  // y_l - y_u
+    const Pair<V> step = scale_by(square_high * y_high, up), gap_up = scale_by(gap, up);
+    const Pair<V> step_low = scale_by(square_low * y_low, up);
+    const Pair<V> density = splat_pair<V>(density_) * reciprocal(root);
+    Pair<V> difference = gap * reciprocal(tau_high + tau_low), power = tau_low;
+    for (int j = 0; j <= m_; ++j) {
+      f[j] = difference * inverse_odd(j) * density;
+      difference = difference * step + power * gap_up;
+      power = power * step_low;
+    }
+  }
+
  private:
   struct End {
     Pair<V> tau, q, growth;  // tanh, its square, e^asinh|x|

@@ -35,6 +35,13 @@ inline double rough_log(double x) {
   return 2.0 * s * sum + 0.6931471805599453 * (double(e) + 0.5);
 }
 
+// log x to 0.007, likewise: log2 of the mantissa by a parabola.
+inline double coarse_log(double x) {
+  const std::int64_t b = bits(x), e = ((b >> 52) & 2047) - 1023;
+  const double m = from_bits((b & 0xFFFFFFFFFFFFFLL) | 0x3FF0000000000000LL);
+  return 0.6931471805599453 * (double(e) + ((2.0 - m / 3.0) * m - 5.0 / 3.0));
+}
+
 // atan x for x >= 0 to 1e-9, likewise.
 inline double rough_arctangent(double x) {
   if (x > 1.0) return 1.5707963267948966 - rough_arctangent(1.0 / x);
@@ -63,6 +70,9 @@ FRACMOMENT_INLINE std::int64_t clamp_power(std::int64_t k) {
 FRACMOMENT_INLINE VecInt clamp_power(VecInt k) {
   const VecInt lo = VecInt{} - std::int64_t(2000), hi = VecInt{} + std::int64_t(2000);
   return select(k < lo, lo, select(k > hi, hi, k));
+}
+FRACMOMENT_INLINE TwinInt clamp_power(const TwinInt& k) {
+  return {clamp_power(k.a), clamp_power(k.b)};
 }
 
 // exp(x) = mantissa * 2^exponent with the mantissa in [0.7, 1.5).
@@ -145,7 +155,7 @@ FRACMOMENT_INLINE DD<V> exp(const DD<V>& x) {
 template <bool Full, class V>
 FRACMOMENT_INLINE DD<V> log1p_short(const DD<V>& r) {
   using tables::kInverseOddHi;
-  const DD<V> s = r / (r + splat<V>(2.0));
+  const DD<V> s = Full ? r / (r + splat<V>(2.0)) : quotient(r, r + splat<V>(2.0));
   constexpr int last = Full ? 8 : 4, middle = Full ? 3 : 0;
   const DD<V> q = Full ? s * s : DD<V>(s.hi * s.hi);
   V tail = splat<V>(kInverseOddHi[last]);

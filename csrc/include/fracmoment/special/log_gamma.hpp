@@ -43,18 +43,20 @@ FRACMOMENT_INLINE DD<V> stirling_series(const DD<V>& z) {
   }
 }
 
-// Moves z up to the start of Stirling's series; the factors passed go to the result.
+// Moves z beyond the start n of Stirling's series, n steps up from below it. Returns the product of
+// the factors passed, z (z+1) ... (z+n-1), two by two: (z+k)(z+n-1-k) = z (z+n-1) + k (n-1-k).
 template <bool Full, class V>
 FRACMOMENT_INLINE DD<V> shift_up(DD<V>& z) {
-  DD<V> shift(splat<V>(1.0));
-  if (any(z.hi < kStirlingStart<Full>)) {
-    for (int k = 0; k < int(kStirlingStart<Full>); ++k) {
-      const MaskOf<V> below = z.hi < kStirlingStart<Full>;
-      shift = select(below, shift * z, shift);
-      z = select(below, z + splat<V>(1.0), z);
-    }
-  }
-  return shift;
+  constexpr int n = int(kStirlingStart<Full>);
+  static_assert(n % 2 == 0, "factors go in pairs");
+  const MaskOf<V> below = z.hi < double(n);
+  const DD<V> one(splat<V>(1.0));
+  if (!any(below)) return one;
+  const DD<V> square = z * (z + splat<V>(n - 1.0));
+  DD<V> product = square;
+  for (int k = 1; k < n / 2; ++k) product = product * (square + splat<V>(double(k * (n - 1 - k))));
+  z = select(below, z + splat<V>(double(n)), z);
+  return select(below, product, one);
 }
 template <class V>
 FRACMOMENT_INLINE DD<V> stirling(const DD<V>& z, const DD<V>& log_z, const DD<V>& series) {
