@@ -88,13 +88,13 @@ class Laws(NamedTuple):
         ]
         return columns[0].shape, flat
 
-    def require_shape(self, *shapes: tuple[int, ...]) -> tuple[int, ...]:
+    def require_shape(self, *shapes: tuple[int, ...], names: str = "arguments") -> tuple[int, ...]:
         """Return the common shape of the laws and of arguments of the given shapes."""
         try:
             return np.broadcast_shapes(self.shape, *shapes)
         except ValueError:
             listed = " and ".join(str(shape) for shape in shapes)
-            message = f"arguments must broadcast with the gain's shape {self.shape}, got {listed}"
+            message = f"{names} must broadcast with the gain's shape {self.shape}, got {listed}"
             raise ValueError(message) from None
 
     def groups(self, *arguments: Any) -> tuple[tuple[int, ...], Iterator[tuple[Any, ...]]]:
@@ -166,9 +166,10 @@ _ATOM_HINT = (
 def check_order(laws: Laws, order: Any, given_alive: bool, *, allow_zero: bool = False) -> None:
     """Check that an order lies in the domain of the laws it broadcasts with."""
     edge = laws.order_edge(given_alive)
-    scalar = isinstance(order, float) and isinstance(edge, float)
-    if scalar and (order > edge or (allow_zero and order == 0.0)):
-        return
-    laws.require_shape(np.shape(order))
+    if isinstance(order, float) and isinstance(edge, float):
+        inside = order > edge or (allow_zero and order == 0.0)
+        if inside and abs(order) <= _validation.MAX_ORDER:
+            return
+    laws.require_shape(np.shape(order), names="order")
     hint = "" if given_alive or not np.any(laws.has_atom()) else _ATOM_HINT
     _validation.order_domain(order, edge, allow_zero=allow_zero, hint=hint)

@@ -71,10 +71,11 @@ def gains(gain: Any) -> list[Gain]:
         message = f"gain must hold one entry a layer, got a gain of shape {gain.shape}"
         raise ValueError(message)
     if not isinstance(gain, (list, tuple)):
-        message = f"gain must be a Gain or a sequence of them, got {gain!r}"
+        message = f"gain must be a Gain or a sequence of them, got {_validation.shown(gain)}"
         raise TypeError(message)
     for entry in gain:
         if not isinstance(entry, Gain) or entry.shape:
-            message = f"gain must hold gains of scalar parameters, one a layer, got {entry!r}"
+            value = _validation.shown(entry)
+            message = f"gain must hold gains of scalar parameters, one a layer, got {value}"
             raise TypeError(message)
     return list(gain)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 MAX_WIDTH = 2**40
 MAX_DIGITS = 1000
+MAX_ORDER = 2.0**30  # in magnitude; moments of such orders are of no use, and leave every range
+MIN_KEEP_PROB = 1e-300
 # Bounds on exact inputs, so that a hostile string such as "1e999999999" costs nothing.
 _MAX_TEXT = 4000
 _MAX_EXPONENT = 5000
@@ -32,23 +34,21 @@ _RATIONAL_TEXT = re.compile(
 )
 
 
-def _shown(value: object) -> str:
-    """Return a short form of an offending value for a message."""
+def shown(value: object) -> str:
+    """Return a short form, on one line, of an offending value for a message."""
     try:
-        text = str(value) if isinstance(value, Fraction) else repr(value)
+        text = " ".join((str(value) if isinstance(value, Fraction) else repr(value)).split())
     except ValueError:  # an integer of more digits than Python converts
         return f"a {type(value).__name__} of thousands of digits"
     return text if len(text) <= 80 else f"{text[:60]}... ({len(text)} characters)"
 
 
 def _refuse(name: str, value: object, allowed: str) -> ValueError:
-    return ValueError(f"{name} must be {allowed}, got {_shown(value)}")
+    return ValueError(f"{name} must be {allowed}, got {shown(value)}")
 
 
 def _refuse_type(name: str, value: object, allowed: str) -> TypeError:
-    return TypeError(
-        f"{name} must be {allowed}, got {_shown(value)} of type {type(value).__name__}"
-    )
+    return TypeError(f"{name} must be {allowed}, got {shown(value)} of type {type(value).__name__}")
 
 
 def _offender(values: Any, bad: Any) -> object:
@@ -77,7 +77,7 @@ def choice(name: str, value: object, known: Iterable[str]) -> str:
         close = difflib.get_close_matches(value.lower(), names, n=1, cutoff=0.5)
         hint = f"; did you mean {close[0]!r}?" if close else ""
         listed = ", ".join(repr(n) for n in names)
-        message = f"{name} must be one of {listed}, got {_shown(value)}{hint}"
+        message = f"{name} must be one of {listed}, got {shown(value)}{hint}"
         raise ValueError(message)
     raise _refuse_type(name, value, f"one of {', '.join(repr(n) for n in names)}")
 
@@ -131,7 +131,7 @@ def integers(
         return value
     if not is_array_like(value):
         return integer(name, value, lowest, highest)
-    array = np.asarray(value)
+    array = _array(name, value)
     if array.ndim == 0:
         return integer(name, array[()], lowest, highest)
     if array.size == 0 and array.dtype.kind == "f":  # what NumPy makes of an empty list
@@ -250,12 +250,19 @@ def slope(name: str, value: Any) -> Any:
     return result
 
 
-def _plain_array(name: str, value: Any) -> Any:
-    """Return ``value`` as an array of a kind that can hold real parameters."""
+def _array(name: str, value: Any) -> Any:
+    """Return ``value`` as an array."""
+    if np.ma.isMaskedArray(value):  # its mask would be lost
+        raise _refuse_type(name, value, "a number or an array without a mask")
     try:
-        array = np.asarray(value)
+        return np.asarray(value)
     except ValueError:
         raise _refuse_type(name, value, "a number or a rectangular array of numbers") from None
+
+
+def _plain_array(name: str, value: Any) -> Any:
+    """Return ``value`` as an array of a kind that can hold real parameters."""
+    array = _array(name, value)
     if array.dtype.kind not in "fiuOU":
         raise _refuse_type(name, value, "a real number or an array of real numbers")
     return array
@@ -308,7 +315,7 @@ def complex_parts(name: str, value: Any) -> tuple[Any, Any] | None:
         return canonical(name, value.real), canonical(name, value.imag)
     if not is_array_like(value):
         return None
-    array = np.asarray(value)
+    array = _array(name, value)
     if array.ndim == 0:
         return complex_parts(name, array.item())
     if array.dtype.kind != "c" and not any(_is_complex(entry) for entry in array.flat):
@@ -331,7 +338,7 @@ def complex_or_floats(name: str, value: Any) -> Any:
             raise _refuse(name, number, "finite")
         return number
     if is_array_like(value):
-        array = np.asarray(value)
+        array = _array(name, value)
         if array.dtype.kind == "c":
             if array.ndim == 0:
                 return complex_or_floats(name, array.item())
@@ -375,18 +382,26 @@ def probability(name: str, value: Any) -> float | FloatArray:
 
 
 def keep_prob(value: Any) -> float | Fraction | FloatArray | ObjectArray:
-    """Return a keep probability, exactly, in (0, 1]."""
-    if type(value) is float and 0.0 < value <= 1.0:
+    """Return a keep probability, exactly, in (0, 1]; its reciprocal must be a double."""
+    if type(value) is float and MIN_KEEP_PROB <= value <= 1.0:
         return value
     result = canonical("keep_prob", value)
-    if isinstance(result, (float, Fraction)):
-        # The rounded value is what the float route works with: it must be positive as well.
-        good = 0 < float(result) <= 1 and result <= 1
-        require("keep_prob", result, good, "in (0, 1]")
-    else:
-        rounded = floats("keep_prob", result)
-        require("keep_prob", result, (rounded > 0) & (result <= 1), "in (0, 1]")
+    rounded = np.asarray(floats("keep_prob", result))
+    good = (rounded >= MIN_KEEP_PROB) & (np.asarray(result) <= 1)
+    require("keep_prob", result, good, f"in (0, 1] and at least {MIN_KEEP_PROB:g}")
     return result
+
+
+def degrees(name: str, value: Any) -> None:
+    """Check degrees of freedom and parameters of Beta variables, a number or an array."""
+    good = (value >= 1e-300) & (value <= MAX_WIDTH)
+    require(name, value, good, "> 0, at least 1e-300 and at most 2**40")
+
+
+def order_size(order: Any) -> None:
+    """Check that an order is no larger in magnitude than any use there is for it."""
+    for part in (order.real, order.imag) if np.iscomplexobj(order) else (order,):
+        require("order", part, abs(part) <= MAX_ORDER, "of magnitude at most 2**30")
 
 
 def order_domain(order: Any, edge: Any, *, allow_zero: bool = False, hint: str = "") -> None:
@@ -394,11 +409,12 @@ def order_domain(order: Any, edge: Any, *, allow_zero: bool = False, hint: str =
     real = order.real if isinstance(order, (complex, np.ndarray)) else order
     good = (real > edge) | (real == 0) if allow_zero else real > edge
     if np.all(good):
+        order_size(order)
         return
     end = float(np.broadcast_to(edge, np.shape(good))[~np.asarray(good)].flat[0])
     relation = ">=" if allow_zero and end == 0 else ">"
     part = "have a real part" if np.iscomplexobj(order) else "be"
-    value = _shown(_offender(order, ~np.asarray(good)))
+    value = shown(_offender(order, ~np.asarray(good)))
     message = f"order must {part} {relation} {end:g} {hint}".rstrip() + f", got {value}"
     raise ValueError(message)
 
@@ -411,7 +427,11 @@ def generator(rng: Any) -> np.random.Generator:
         return np.random.default_rng()
     if isinstance(rng, np.random.RandomState):
         raise _refuse_type("rng", rng, "None, a seed or a numpy.random.Generator")
-    return np.random.default_rng(rng)
+    try:
+        return np.random.default_rng(rng)
+    except (TypeError, ValueError):
+        allowed = "None, a seed >= 0 or a numpy.random.Generator"
+        raise _refuse_type("rng", rng, allowed) from None
 
 
 def sample_shape(size: Any) -> tuple[int, ...]:

@@ -201,7 +201,7 @@ def as_activation(value: object, name: str = "activation") -> Activation:
         known = _BY_NAME.get(value)
         return _BY_NAME[_validation.choice(name, value, _BY_NAME)] if known is None else known
     listed = ", ".join(repr(key) for key in _BY_NAME)
-    message = f"{name} must be an activation or one of {listed}, got {value!r}"
+    message = f"{name} must be an activation or one of {listed}, got {_validation.shown(value)}"
     if isinstance(value, type) and issubclass(value, Activation):
         message += f"; did you mean {value.__name__}()?"
     raise TypeError(message)

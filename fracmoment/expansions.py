@@ -20,10 +20,10 @@ import numpy as np
 
 from fracmoment import _digits, _validation
 from fracmoment._results import plain
+from fracmoment.gains import Gain
 
 if TYPE_CHECKING:
     from fracmoment._typing import Real, Result
-    from fracmoment.gains import Gain
 
 __all__ = [
     "leaky_relu_scale_squared",
@@ -56,9 +56,12 @@ def scale_squared(width: Any, order: Any, mean: Any, variance: Any) -> Result:
     >>> scale_squared(100, 1.0, 0.5, 1.25) == relu_scale_squared(100, 1.0)
     True
     """
-    m = _validation.positive("mean", mean)
+    m = _validation.floats("mean", mean)
+    inside = np.greater_equal(m, 1e-100) & np.less_equal(m, 1e100)
+    _validation.require("mean", m, inside, "> 0, from 1e-100 to 1e100")
     v = _validation.floats("variance", variance)
-    _validation.require("variance", v, np.greater_equal(v, 0), ">= 0")
+    inside = np.greater_equal(v, 0) & np.less_equal(v, 1e200)
+    _validation.require("variance", v, inside, ">= 0 and at most 1e200")
     d, s = _arguments(width, order)
     return plain((1 + (2 - s) * v / (4 * m * m * d)) / (d * m))
 
@@ -120,11 +123,14 @@ def leaky_relu_scale_squared(width: Any, order: Any, negative_slope: Any = 0.01)
     >>> leaky_relu_scale_squared(10, 1.0, 0.0) == relu_scale_squared(10, 1.0)
     True
     """
-    a = _validation.floats("negative_slope", negative_slope)
+    slope = _validation.slope("negative_slope", negative_slope)
+    a = _validation.floats("negative_slope", slope)
     d, s = _arguments(width, order)
-    b = a * a
-    second = (2 - s) * (5 - 2 * b + 5 * b * b) / (2 * (1 + b) ** 3 * d)
-    return plain((2 / (1 + b) + second) / d)
+    # the shares of the two sides, which do not overflow
+    positive = 1 / (1 + a * a)
+    negative = a * a * positive
+    second = 5 * positive * positive - 2 * positive * negative + 5 * negative * negative
+    return plain((2 * positive + (2 - s) * positive * second / (2 * d)) / d)
 
 
 def unit_moments(gain: Gain) -> tuple[Result, Result]:
@@ -141,19 +147,36 @@ def unit_moments(gain: Gain) -> tuple[Result, Result]:
     >>> unit_moments(fm.Gain("relu", 1))
     (0.5, 1.25)
     """
-    laws = gain._laws
-    mean, variance = _unit_moments(laws.lower, laws.upper, laws.keep_prob, laws.inverted)
-    return plain(mean), plain(variance)
+    laws = _gain(gain)._laws
+    # in units of the steepest slope, as fourth powers may overflow
+    steepest = np.maximum(1.0, np.maximum(np.abs(laws.lower), np.abs(laws.upper)))
+    ends = laws.lower / steepest, laws.upper / steepest
+    mean, variance = _unit_moments(*ends, laws.keep_prob, False, one=1 / steepest)
+    factor = steepest / laws.keep_prob if laws.inverted else steepest
+    with np.errstate(over="ignore"):
+        square = factor * factor
+        return plain(mean * square), plain(variance * square * square)
 
 
-def _unit_moments(lower: Any, upper: Any, keep: Any, inverted: bool) -> tuple[Any, Any]:
+def _gain(value: Any) -> Gain:
+    if isinstance(value, Gain):
+        return value
+    message = f"gain must be a Gain, got {_validation.shown(value)}"
+    raise TypeError(message)
+
+
+def _unit_moments(
+    lower: Any, upper: Any, keep: Any, inverted: bool, one: Any = 1
+) -> tuple[Any, Any]:
+    """Return mean and variance of a unit of slope ``one`` on its positive side."""
     squares = lower * lower, lower * upper, upper * upper
     second = sum(squares) / 3  # E a^2 for a uniform on [lower, upper]
     fourth = (squares[0] * (squares[0] + squares[1] + squares[2])) / 5
     fourth = fourth + (squares[2] * (squares[1] + squares[2])) / 5
     divisor = keep * keep if inverted else 1
-    mean = keep * (1 + second) / 2 / divisor
-    return mean, keep * 3 * (1 + fourth) / 2 / (divisor * divisor) - mean * mean
+    square = one * one
+    mean = keep * (square + second) / 2 / divisor
+    return mean, keep * 3 * (square * square + fourth) / 2 / (divisor * divisor) - mean * mean
 
 
 def scale_squared_remainder(gain: Gain, order: Real) -> Result:
@@ -181,7 +204,7 @@ def scale_squared_remainder(gain: Gain, order: Real) -> Result:
     True
     """
     exact_order = _validation.canonical("order", order)
-    lower, upper = gain.activation.exact_slopes
+    lower, upper = _gain(gain).activation.exact_slopes
     scale = gain.scale(exact_order, digits=60)
 
     def one(value: Any, width: Any, low: Any, high: Any, keep: Any, s: Any) -> float:
@@ -211,4 +234,6 @@ def exact_expansion(
 
 def _arguments(width: Any, order: Any) -> tuple[Any, Any]:
     d = _validation.width(width)
-    return np.asarray(d, dtype=np.float64), _validation.floats("order", order)
+    s = _validation.floats("order", order)
+    _validation.order_size(s)
+    return np.asarray(d, dtype=np.float64), s

@@ -114,7 +114,8 @@ class Gain:
         self._shape = self._laws.shape
         # A scalar law keeps a handle of the core, which remembers what it computed.
         self._law = None if self._shape else _core.GainLaw(*self._laws)
-        self._edge = self._laws.order_edge(given_alive=False)
+        edge = self._laws.order_edge(given_alive=False)
+        self._edge = edge if self._shape else max(edge, -_validation.MAX_ORDER)
 
     # ------------------------------------------------------------ parameters
 
@@ -275,7 +276,8 @@ class Gain:
     def _is_plain(self, order: Any, given_alive: Any) -> bool:
         """Return whether a call is the most frequent one, valid as it stands, for a scalar law."""
         # NaN and infinities fail the comparison.
-        return type(order) is float and given_alive is False and bool(self._edge < order < math.inf)
+        largest = _validation.MAX_ORDER
+        return type(order) is float and given_alive is False and bool(self._edge < order < largest)
 
     def scale(self, order: Any, *, digits: int | None = None, given_alive: bool = False) -> Result:
         """Return the scale sigma for which E (sigma R)^order = 1.
@@ -624,6 +626,7 @@ class Gain:
         0.3
         """
         points = np.asarray(_validation.probability("q", q))
+        self._laws.require_shape(points.shape, names="q")
         if _validation.flag("given_alive", given_alive):
             return plain(self._on_values("ppf", points))
         dead, alive = self.prob_zero(), self._prob_alive()
@@ -640,6 +643,7 @@ class Gain:
 
     def _points(self, r: Any) -> tuple[FloatArray, Any]:
         points = np.asarray(_validation.floats("r", r))
+        self._laws.require_shape(points.shape, names="r")
         return points, points > 0
 
     def rvs(self, size: Any = None, rng: Any = None) -> Result:
@@ -670,9 +674,10 @@ class Gain:
         """
         generator = _validation.generator(rng)
         shape = self.shape if size is None else _validation.sample_shape(size)
-        if self._laws.require_shape(shape) != shape:
+        if self._laws.require_shape(shape, names="size") != shape:
+            given = _validation.shown(size)
             message = (
-                f"size must be a shape that the gain's {self.shape} broadcasts to, got {size!r}"
+                f"size must be a shape that the gain's {self.shape} broadcasts to, got {given}"
             )
             raise ValueError(message)
         return plain(_draw(self._laws, shape, generator))
@@ -706,6 +711,7 @@ class Gain:
         values = _validation.positive("sigma", sigma)
         law = self._law
         if law is None:
+            self._laws.require_shape(np.shape(values), names="sigma")
             return self._laws.each(lambda one, x: one.tail_indices(x), values)
         if isinstance(values, float):
             return float(law.tail_indices(np.array([values]))[0])

@@ -108,6 +108,8 @@ def init_scale(
     check_order(domain, orders, alive, allow_zero=True)
     if laws.scalar and isinstance(orders, float) and type(n_in) is int and type(rms) is bool:
         return _core.init_scale(orders, alive, n_in, rms, *laws)
+    shapes = [np.shape(argument) for argument in (orders, n_in, rms)]
+    laws.require_shape(*shapes, names="order, fan_in and preserve")
     shape, (flat_orders, inputs, in_rms, *columns) = laws.flat(orders, n_in, rms)
     scales = _core.init_scales(flat_orders, alive, inputs, in_rms, *columns)
     return float(scales[0]) if shape == () else scales.reshape(shape)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -82,3 +84,13 @@ def test_bad_input():
         fm.scale_squared(8, 1.0, 1.0, -1.0)
     with pytest.raises(ValueError, match="width must be"):
         fm.linear_scale_squared(0, 1.0)
+
+
+def test_steep_slopes_do_not_overflow():
+    slope = 1e100
+    gain = fm.Gain(fm.LeakyReLU(slope), 10)
+    expansion = fm.expansions.leaky_relu_scale_squared(10, 1.0, slope)
+    assert math.isclose(math.sqrt(expansion), gain.scale(1.0), rel_tol=0.05)
+    mean, variance = fm.expansions.unit_moments(gain)
+    assert math.isclose(mean, 0.5e200, rel_tol=1e-15)
+    assert variance == math.inf

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 
 import mpmath
@@ -227,3 +228,86 @@ def test_cumulants_out_of_range(n):
 def test_ratio_moments(function, arguments, name, digits):
     with pytest.raises(ValueError, match=f"^{name} must be"):
         function(*arguments, digits=digits)
+
+
+@pytest.mark.parametrize("order", [2.0**30 * 1.01, 1e19, 1e308, 2**64, "1e300"])
+@pytest.mark.parametrize("digits", [None, 20])
+def test_orders_of_no_use_are_refused(order, digits):
+    for gain in (fm.Gain("relu", 8), fm.Gain("leaky_relu", [4, 5], weights="orthogonal")):
+        for function in (gain.moment, gain.scale):
+            with pytest.raises(ValueError, match=r"^order must be of magnitude at most"):
+                function(order, digits=digits)
+    with pytest.raises(ValueError, match=r"^order must be of magnitude at most"):
+        fm.chi_moment(3.0, order, digits=digits)
+    with pytest.raises(ValueError, match=r"^order must be of magnitude at most"):
+        fm.expansions.scale_squared(3, order, 0.5, 1.25)
+
+
+def test_imaginary_parts_of_no_use_are_refused():
+    with pytest.raises(ValueError, match=r"^order must be of magnitude at most"):
+        fm.Gain("linear", 8).moment(1 + 1e300j)
+
+
+def test_tiny_orders():
+    gain = fm.Gain("relu", 8)
+    assert gain.scale(5e-324) == math.inf  # (1 - 2^-8)^(-1/s)
+    assert gain.scale(5e-324, given_alive=True) == gain.scale(0)
+
+
+@pytest.mark.parametrize("value", [5e-324, 1e-301, 2.0**41, 1e308])
+def test_degrees_of_freedom_out_of_range(value):
+    for function, arguments, name in (
+        (fm.chi_moment, (value, 1.0), "width"),
+        (fm.chi_ratio_moment, (value, 4.0, 0.0), "m"),
+        (fm.beta_moment, (3.0, value, 1.0), "b"),
+        (fm.f_moment, (value, 4.0, 0.0), "m"),
+    ):
+        with pytest.raises(ValueError, match=f"^{name} must be"):
+            function(*arguments)
+
+
+def test_probabilities_without_a_reciprocal():
+    for value in (5e-324, 1e-301, [0.5, 1e-310]):
+        with pytest.raises(ValueError, match=r"^keep_prob must be in"):
+            fm.Gain("relu", 8, keep_prob=value)
+
+
+def test_what_is_no_array_of_numbers():
+    with pytest.raises(TypeError, match=r"^width must be"):
+        fm.Gain("relu", [1, [2, 3]])
+    with pytest.raises(TypeError, match=r"^order must be"):
+        fm.Gain("relu", 8).moment([1, [2, 3]])
+    with pytest.raises(TypeError, match=r"^order must be a number or an array without a mask"):
+        fm.Gain("relu", 8).moment(np.ma.array([1.0, 2.0], mask=[0, 1]))
+    with pytest.raises(TypeError, match=r"^rng must be"):
+        fm.Gain("relu", 8).rvs(3, rng="seed")
+    with pytest.raises(TypeError, match=r"^rng must be"):
+        fm.Gain("relu", 8).rvs(3, rng=-1)
+    for function in (
+        fm.expansions.unit_moments,
+        lambda x: fm.expansions.scale_squared_remainder(x, 1),
+    ):
+        with pytest.raises(TypeError, match=r"^gain must be a Gain"):
+            function("relu")
+
+
+def test_shapes_name_their_argument():
+    gain = fm.Gain("relu", [4, 5])
+    three = [0.1, 0.2, 0.3]
+    for function, name in (
+        (gain.moment, "order"),
+        (gain.scale, "order"),
+        (gain.pdf, "r"),
+        (gain.ppf, "q"),
+        (gain.tail_index, "sigma"),
+    ):
+        with pytest.raises(ValueError, match=f"^{name} must broadcast"):
+            function(three)
+
+
+def test_messages_are_one_line():
+    with pytest.raises(TypeError) as error:
+        fm.Gain(np.zeros((30, 30)), 3)
+    assert "\n" not in str(error.value)
+    with pytest.raises(TypeError, match="thousands of digits"):
+        fm.Gain(Fraction(10**5000, 3), 3)

@@ -9,35 +9,58 @@ namespace {
 
 // f and x f'.
 struct WithSlope {
-  Real value{0.0}, slope{0.0};
+  Pair<double> value{0.0, 0.0}, slope{0.0, 0.0};
 };
 
-WithSlope end_sum_with_slope(const EndSum& end, const Real& x) {
+WithSlope end_sum_with_slope(const EndSum& end, const Pair<double>& x) {
   WithSlope top;
-  Real bottom{1.0}, log_slope{0.0};
+  Pair<double> bottom{1.0, 0.0}, log_slope{0.0, 0.0};
   for (int j = end.count - 1; j >= 0; --j) {
     top.slope = top.slope * x + top.value;
-    top.value = top.value * x + end.numerator[j];
-    const Real gone = end.ratio[j] * x, left = Real(1.0) - gone;
+    top.value = top.value * x + Pair<double>(end.numerator[j]);
+    const Pair<double> gone = Pair<double>(end.ratio[j]) * x, left = -gone + 1.0;
     bottom = bottom * left;
-    log_slope = log_slope + gone / left;
+    log_slope = log_slope + gone * reciprocal(left);
   }
-  const Real value = top.value / bottom;
-  return {value, top.slope * x / bottom + value * log_slope};
+  const Pair<double> inverse = reciprocal(bottom), value = top.value * inverse;
+  return {value, top.slope * x * inverse + value * log_slope};
+}
+
+// sum_{i<n} w_i x^i + rest x^n in four interleaved chains, sums in x^4.
+WithSlope polynomial_with_slope(const MellinRule& rule, const WithSlope& rest,
+                                const Pair<double>& x) {
+  constexpr int chains = 4;
+  const Pair<double> x2 = x * x, x4 = x2 * x2;
+  WithSlope part[chains];
+  std::int64_t i = (rule.count + chains - 1) / chains * chains;
+  while ((i -= chains) >= 0)
+    for (int j = 0; j < chains; ++j) {
+      WithSlope& sum = part[j];
+      sum.slope = sum.slope * x4 + sum.value * x4;
+      sum.value = sum.value * x4;
+      if (i + j < rule.count) sum.value = sum.value + Pair<double>(rule.hi[i + j], rule.lo[i + j]);
+    }
+  WithSlope sum;
+  for (int j = chains; j-- > 0;) {
+    sum.slope = sum.slope * x + sum.value * x + part[j].slope * double(chains);
+    sum.value = sum.value * x + part[j].value;
+  }
+  Pair<double> power{1.0, 0.0}, base = x;  // x^n
+  for (std::int64_t n = rule.count; n > 0; n /= 2, base = base * base)
+    if (n % 2 == 1) power = power * base;
+  sum.slope = sum.slope + (rest.slope + rest.value * double(rule.count)) * power;
+  sum.value = sum.value + rest.value * power;
+  return sum;
 }
 
 // The mean of log X under a rule's weights at order 0, ends included: with S(z) the sum of
 // mellin_sum it is h (first + z S'/S).
 Real mean_under_weights(const MellinRule& rule) {
-  const Real z = exp(two_prod(rule.plan.p0, rule.plan.h)), back = Real(1.0) / z;
-  WithSlope sum = end_sum_with_slope(rule.ends.right, z);
-  for (std::int64_t i = rule.count - 1; i >= 0; --i) {
-    sum.slope = sum.slope * z + sum.value * z;
-    sum.value = sum.value * z + Real(rule.hi[i], rule.lo[i]);
-  }
+  const Pair<double> z(exp(two_prod(rule.plan.p0, rule.plan.h))), back = reciprocal(z);
+  const WithSlope sum = polynomial_with_slope(rule, end_sum_with_slope(rule.ends.right, z), z);
   const WithSlope left = end_sum_with_slope(rule.ends.left, back);
-  const Real value = sum.value + left.value * back;
-  const Real slope = sum.slope - (left.slope + left.value) * back;
+  const Real value = normalized(sum.value + left.value * back);
+  const Real slope = normalized(sum.slope - (left.slope + left.value) * back);
   return (slope / value + double(rule.plan.first)) * rule.plan.h;
 }
 

@@ -95,7 +95,7 @@ void GainLaw::log_scales(const double* order, Real* out, std::size_t n, bool giv
                            std::size_t m) {
     const Rule& r = other_rule ? impl_->rule(impl_->bucket(*s), RuleBook::kPreciseLevel) : plain;
     values.resize(m);
-    r.log_moments(s, m, values.data());
+    if (m > 1 || *s != 0.0) r.log_moments(s, m, values.data());
     for (std::size_t i = 0; i < m; ++i)
       out[index == nullptr ? i : index[i]] =
           std::abs(s[i]) < kTinyOrder ? impl_->log_scale_near_zero(s[i], given_alive)

@@ -51,7 +51,12 @@ struct GainLaw::Impl : RuleBook {
     } else if (law.atom && given_alive) {
       log_moment = log_moment - log_alive;
     }
-    return -(log_moment / Real(s));
+    return -over_order(log_moment, s);
+  }
+  // x/s, which a tiny order may carry out of range: scales beyond exp(10^6) are 0 or infinite.
+  static Real over_order(const Real& x, double s) {
+    const double rough = x.hi / s;
+    return std::abs(rough) < 1e6 ? x / Real(s) : Real(rough > 0.0 ? 1e6 : -1e6);
   }
 
   // log M(s)/s = sum_j kappa_j s^(j-1)/j! given R > 0: what follows j = 5 is negligible, and
@@ -61,7 +66,7 @@ struct GainLaw::Impl : RuleBook {
     const Real third = (kappa[5] * (0.2 * s) + kappa[4]) * (0.25 * s) + kappa[3];
     const Real higher = third * (s / 3.0) + kappa[2];
     const Real result = -(kappa[1] + higher * (0.5 * s));
-    return law.atom && !given_alive ? result - log_alive / Real(s) : result;
+    return law.atom && !given_alive ? result - over_order(log_alive, s) : result;
   }
 
   Real log_scale_near_zero(double s, bool given_alive) const;

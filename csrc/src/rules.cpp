@@ -11,6 +11,7 @@ namespace {
 
 constexpr double kTarget = 42.0;  // errors below exp(-target), for real orders
 constexpr int kLeftRates = 8, kTailLevels = 7;
+constexpr double kMostEnlarged = 3000.0;
 
 // floor(log2 x), exactly.
 int binary_exponent(double x) {
@@ -128,7 +129,11 @@ RuleBook::RuleBook(const LawSpec& s) : spec(s), law(describe(s)) {
     base.gamma_log = g.log;
     base.gamma_shift = g.shift;
   }
-  if (law.atom) log_alive = log_probability_alive();
+  if (law.atom) {
+    log_dead = log1p(Real(-law.live));
+    const Real power = log_dead_power();  // log P(R = 0)
+    log_alive = power.hi < -0.7 ? log1p(-exp(power)) : log(-expm1(power));
+  }
 }
 
 int RuleBook::bucket(double order) const {
@@ -179,6 +184,16 @@ std::unique_ptr<Rule> RuleBook::make_rule(int key, int level) const {
   return r;
 }
 
+void RuleBook::leave_single_out(MellinPlan& plan) const {
+  plan.drop_single = true;
+  // d dead^(d-1); the weights of the unit's slopes add up to P(live)
+  plan.log_single = log_dead * (base.width - 1.0) + log(Real(base.width));
+  // P(N >= 2)/P(N = 1) <= (e^x - 1 - x)/x <= 0.72 x for x = d live/dead <= 1, and negative powers
+  // are larger for one unit than for more
+  const double x = base.width * law.live / (1.0 - law.live);
+  if (x < 1.0) plan.log_whole = rough_log(1.0 + 1.0 / (0.72 * x));
+}
+
 void RuleBook::attach_single(Rule& r, const Real& log_weight) const {
   r.single = std::make_unique<SingleUnit>(law.unit, log_weight);
   r.state.single = r.single.get();
@@ -197,7 +212,13 @@ void RuleBook::set_ends(MellinPlan& plan) const {
   const double lowest = plan.tail_first + plan.p0 - plan.reach;
   // near the edge ratios are too close to 1, and fast decay needs no help
   if (lowest < 0.29 || lowest > 16.0) return;
+  // Without the single unit weights are differences, whose rounding errors must not be enlarged
+  // beyond what the filter looks for.
+  double enlarged = 1.0, rate = lowest;
   for (int count = plan.multiplicity; count <= kMaxEnd && plan.tail_levels < kTailLevels;) {
+    enlarged *= 1.0 + 1.0 / (rate * plan.h);
+    if (plan.drop_single && enlarged > kMostEnlarged) break;
+    rate += plan.tail_step;
     ++plan.tail_levels;
     count += plan.multiplicity + plan.tail_levels * plan.multiplicity_growth;
   }
@@ -208,9 +229,7 @@ void RuleBook::make_mellin(Rule& r, double low, double high, double target,
                            bool drop_single) const {
   const bool ends = target == kTarget;
   MellinPlan plan;
-  plan.drop_single = drop_single;
-  if (drop_single)  // d dead^(d-1); the weights of the unit's slopes add up to P(live)
-    plan.log_single = log1p(Real(-law.live)) * (base.width - 1.0) + log(Real(base.width));
+  if (drop_single) leave_single_out(plan);
   const double half = 0.5 * base.width;
   plan.p0 = 0.5 * (low + high);
   plan.reach = 0.5 * (high - low);
@@ -296,7 +315,7 @@ void RuleBook::fill_mixture(Rule& r, double p_max) const {
     const double k = double(first);
     const Real ways =
         log_gamma(Real(d + 1.0)) - log_gamma(Real(k + 1.0)) - log_gamma(Real(d - k + 1.0));
-    start = exp(ways + log(Real(q)) * k + log1p(Real(-q)) * (d - k));
+    start = exp(ways + log(Real(q)) * k + log_dead * (d - k));
   }
   Pair<double> b(start);
   set(first, b);

@@ -58,6 +58,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = make_parser()
     try:
         arguments = parser.parse_args(_normalized(sys.argv[1:] if argv is None else argv))
+        for option, value in vars(arguments).items():
+            if value == []:  # what argparse makes of --option=--
+                parser.error(f"argument --{option.replace('_', '-')}: expected one argument")
     except SystemExit as stop:  # --help, --version and usage errors end here
         return stop.code if isinstance(stop.code, int) else EXIT_USAGE
     name = f"{parser.prog} {arguments.command}"

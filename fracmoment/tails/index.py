@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["tail_index"]
 
 # Beyond this order a root is not looked for: no moment of such order is of any use.
-_LARGEST_ORDER = 2.0**40
+_LARGEST_ORDER = 2.0**30
 
 
 def tail_index(gain: Gain | Sequence[Gain], sigma: Any) -> Result:

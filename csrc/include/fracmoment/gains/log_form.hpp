@@ -143,7 +143,7 @@ FRACMOMENT_INLINE LogForm<V> mellin_form(const LawState& law, V order) {
       -(two_prod(p, splat<V>(reference)) + from * splat<V>(first - reference) + g.log);
   DD<V> factor = sum * splat<V>(law.mellin.constant) * g.shift;
   const DD<V> dof = scale_by(two_sum(splat<V>(law.width), order), half);  // d/2 + p
-  if (law.ratio) {
+  if (plan.k > 0 && law.ratio) {  // divided by the chi moment, which may be infinite
     const Gamma<V> e = gamma_parts<Full>(dof + splat<V>(double(plan.k)));
     log_value = log_value + splat<V>(law.gamma_log) - e.log - splat<V>(constant(4)) * order;
     factor = factor * e.shift / splat<V>(law.gamma_shift);
@@ -165,17 +165,18 @@ FRACMOMENT_INLINE LogForm<V> log_form(const LawState& law, V order) {
   } else if (law.kind == LawKind::mellin) {
     r = mellin_form<Full>(law, order);
   }
-  const bool lone = law.kind == LawKind::none && law.ratio;
-  const bool divide = law.ratio && !lone && (law.kind == LawKind::mixture || law.single != nullptr);
-  LogForm<V> chi{};
-  if (divide) chi = chi_form<Full>(law, order);
   if (law.single != nullptr) {
-    LogForm<V> one = single_form<Full>(*law.single, order, !lone);
-    if (divide) one = {one.log - chi.log, one.factor / chi.factor};
+    const bool lone = law.kind == LawKind::none && law.ratio;
+    const LogForm<V> one = single_form<Full>(*law.single, order, !lone);
     r.factor = r.factor + one.factor * exp(one.log - r.log);
-  } else if (divide) {
-    r.log = r.log - chi.log;
-    r.factor = r.factor / chi.factor;
+  }
+  const bool divide =
+      law.kind == LawKind::mixture || (law.kind == LawKind::mellin && law.mellin.plan.k == 0);
+  if (law.ratio && divide) {  // by the chi moment
+    const Gamma<V> top =
+        gamma_parts<Full>(scale_by(two_sum(splat<V>(law.width), order), splat<V>(0.5)));
+    r.log = r.log - top.log + splat<V>(law.gamma_log) - splat<V>(constant(4)) * order;
+    r.factor = r.factor * top.shift / splat<V>(law.gamma_shift);
   }
   r.log = r.log + splat<V>(law.log_factor) * order - splat<V>(law.log_alive);
   return r;

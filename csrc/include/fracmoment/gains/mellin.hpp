@@ -27,9 +27,12 @@ struct MellinPlan {
   double p0 = 0.0, reach = 0.5;
   double h = 0.0;                         // step in log t
   std::int64_t first = 0, reference = 0;  // v = index * h; weights are relative to v_reference
-  bool drop_single = false;               // leave out the part with one live unit,
-  Real log_single{0.0};                   // d dead^(d-1) of all
-  double target = 44.0;                   // what is left out is below exp(-target) of the whole
+  // Leave out the part with one live unit, exp(log_single) of all; with it the whole is at least
+  // exp(log_whole) times the sum.
+  bool drop_single = false;
+  Real log_single{0.0};
+  double log_whole = 0.0;
+  double target = 44.0;        // what is left out is below exp(-target) of the whole
   double tail_exponent = 1.0;  // the integrand decays at least like exp(-tail_exponent v)
   double all_decay = 0.0;      // beyond this v every scale b has decayed
   // Ends of known ratios (ends.hpp), none if the number of rates is 0. On the left the integrand is
@@ -334,7 +337,7 @@ class MellinStop {
     if (!(sum > 0.0)) return Answer::go_on;
     const double from_reference = v - double(plan_.reference) * plan_.h;
     const double margin = plan_.reach * abs(from_reference);
-    const double log_sum = coarse_log(sum);
+    const double log_sum = coarse_log(sum) + plan_.log_whole;
     // where negative orders may still bring the weights of smaller scales up
     const double ahead = plan_.p0 < 0.0 && v < plan_.all_decay
                              ? (plan_.reach - plan_.p0) * (plan_.all_decay - v)

@@ -56,18 +56,12 @@ class RuleBook {
   static constexpr int kPreciseLevel = 4;
   LawSpec spec;
   Description law;
-  LawState base;  // without a rule
-  Real log_alive{0.0};
+  LawState base;                       // without a rule
+  Real log_dead{0.0}, log_alive{0.0};  // of one unit dead, and of R > 0
 
   explicit RuleBook(const LawSpec& s);
 
-  Real log_dead_power() const { return log1p(Real(-law.live)) * base.width; }
-  // log(1 - dead^d)
-  Real log_probability_alive() const {
-    if (law.live == 1.0) return Real(0.0);
-    const Real power = log_dead_power();
-    return power.hi < -0.7 ? log1p(-exp(power)) : log(-expm1(power));
-  }
+  Real log_dead_power() const { return log_dead * base.width; }
 
   // Mellin rules serve orders with floor(p) = bucket, p = order/2. Laws with an atom split the
   // bucket -1: key -2 (one live unit left out of the integral, for p < -0.2) and key -1.
@@ -119,6 +113,7 @@ class RuleBook {
   };
   Range range(int key) const;
   std::unique_ptr<Rule> make_rule(int key, int level) const;
+  void leave_single_out(MellinPlan& plan) const;
   void attach_single(Rule& r, const Real& log_weight) const;
   void set_ends(MellinPlan& plan) const;
   void make_mellin(Rule& r, double low, double high, double target, bool drop_single) const;
