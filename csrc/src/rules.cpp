@@ -305,11 +305,11 @@ void RuleBook::fill_mixture(Rule& r, double p_max) const {
   const auto set = [&](std::size_t k, const Pair<double>& b) {
     if (k > 0) r.hi[k - 1] = b.hi, r.lo[k - 1] = b.lo;
   };
-  const Real log_dead = log_dead_power(), odds = Real(q) / two_sum(1.0, -q);
+  const Real log_none = log_dead_power(), odds = Real(q) / two_sum(1.0, -q);
   std::size_t first = 0;
   Real start{0.0};
-  if (log_dead.hi > -600.0) {
-    start = exp(log_dead);
+  if (log_none.hi > -600.0) {
+    start = exp(log_none);
   } else {
     first = std::min(n, std::max<std::size_t>(1, std::size_t(std::floor((d + 1.0) * q))));
     const double k = double(first);
