@@ -28,7 +28,7 @@ CORE_TESTS := tests --ignore=tests/certified --ignore-glob='tests/test_cli_*' \
 	--ignore-glob='tests/test_networks_*' --ignore-glob='tests/test_examples_*' \
 	--ignore=tests/test_documents.py --ignore=tests/frameworks
 
-.PHONY: all build demo training test test-frameworks check bench sanitize sanitize-address sanitize-thread format clean
+.PHONY: all build demo training test test-frameworks check bench dist sanitize sanitize-address sanitize-thread format clean
 all: build
 
 build: $(VENV)/.built
@@ -94,6 +94,17 @@ sanitize-thread:
 bench: $(VENV)/.built
 	$(PY) -m benchmarks
 	$(PY) -m benchmarks.simulation
+
+# A source distribution, the wheel made from it alone, and the smoke test of that wheel in an
+# environment that holds nothing but what the wheel asks for.
+DIST_TEST := build/dist-test
+dist: $(VENV)/.environment
+	$(PIP) install -qq --group dist
+	rm -rf dist $(DIST_TEST)
+	$(PY) -m build --outdir dist .
+	$(PYTHON) -m venv $(DIST_TEST)
+	$(DIST_TEST)/bin/python -m pip --disable-pip-version-check install -qq dist/*.whl pytest
+	cd $(DIST_TEST) && bin/pytest --noconftest -p no:cacheprovider ../../tests/test_smoke.py
 
 format: $(VENV)/.environment
 	$(BIN)/ruff format .

@@ -34,7 +34,9 @@ void bind_dispatch(py::module_& module) {
 
 }  // namespace
 
-PYBIND11_MODULE(_core, module) {
+// What the kernels share is immutable or atomic, so an interpreter without a global lock may keep
+// it off.
+PYBIND11_MODULE(_core, module, py::mod_gil_not_used()) {
   module.doc() = "Compiled core of fracmoment. Arguments are checked by the Python layer.";
   module.attr("__version__") = FRACMOMENT_VERSION;
   bind_errors(module);
