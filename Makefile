@@ -28,7 +28,7 @@ CORE_TESTS := tests --ignore=tests/certified --ignore-glob='tests/test_cli_*' \
 	--ignore-glob='tests/test_networks_*' --ignore-glob='tests/test_examples_*' \
 	--ignore=tests/test_documents.py --ignore=tests/frameworks
 
-.PHONY: all build demo training test test-frameworks check bench dist sanitize sanitize-address sanitize-thread format clean
+.PHONY: all build demo training test test-frameworks check bench docs dist sanitize sanitize-address sanitize-thread format clean
 all: build
 
 build: $(VENV)/.built
@@ -95,6 +95,15 @@ bench: $(VENV)/.built
 	$(PY) -m benchmarks
 	$(PY) -m benchmarks.simulation
 
+# The site of docs/ in build/site. Warnings are errors: a link that leads nowhere is one.
+$(VENV)/.docs: $(VENV)/.environment
+	$(PIP) install -qq --group docs
+	@touch $@
+
+docs: $(VENV)/.built $(VENV)/.docs
+	$(BIN)/sphinx-build --fail-on-warning --keep-going -q -j auto docs build/site
+	@echo "build/site/index.html"
+
 # A source distribution, the wheel made from it alone, and the smoke test of that wheel in an
 # environment that holds nothing but what the wheel asks for.
 DIST_TEST := build/dist-test
@@ -112,5 +121,5 @@ format: $(VENV)/.environment
 	$(BIN)/clang-format -i $(CPP_FILES)
 
 clean:
-	rm -rf $(VENV) build dist out .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist docs/api out .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -90,7 +90,7 @@ def flat_cost(results: list[dict[str, Any]]) -> dict[str, float]:
 MARKDOWN_HEAD = """# Measured speeds
 
 Written by `python -m benchmarks --markdown docs/benchmarks.md`; what the columns mean and what the
-other ways are: [benchmarks/README.md](../benchmarks/README.md). Processor time for one value, one
+other ways are: [Benchmarking](benchmarking.md). Processor time for one value, one
 thread, and the largest error before timing. A ratio below 1 means that the other way is faster.
 Numbers belong to the machine in the first table; ratios carry over better.
 """

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+import fracmoment as fm
+
 ROOT = Path(__file__).parent.parent
 PAGES = [
     page
@@ -48,3 +50,36 @@ def test_readme() -> None:
                 assert eval(code, names) == expected, line
                 compared += 1
     assert compared >= 5
+
+
+def anchors(page: Path) -> set[str]:
+    """The #anchors of a page's headings, as GitHub and the site make them."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    kept = (re.sub(r"[^\w\- ]", "", heading.replace("`", "")) for heading in headings)
+    return {heading.strip().lower().replace(" ", "-") for heading in kept}
+
+
+@pytest.mark.parametrize(
+    "page",
+    [*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("docs/**/*.md"))],
+    ids=lambda page: page.name,
+)
+def test_links(page: Path) -> None:
+    text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.DOTALL | re.MULTILINE)
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if "://" in target or target.startswith("mailto:"):
+            continue
+        path, _, anchor = target.partition("#")
+        file = (page.parent / path) if path else page
+        assert file.exists(), target
+        assert not anchor or anchor in anchors(file), target
+
+
+def test_the_reference_has_every_public_name() -> None:
+    listed = re.findall(
+        r"^   (?:fracmoment\.)?(\w+)", (ROOT / "docs/api.md").read_text(), re.MULTILINE
+    )
+    modules = {"certified", "export", "frameworks", "schemes"}
+    assert set(fm.__all__) - modules - {"__version__"} <= set(listed)
+    assert modules <= set(listed)
+    assert len(listed) - listed.count("frameworks") == len(set(listed) - {"frameworks"})

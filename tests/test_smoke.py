@@ -1,4 +1,4 @@
-"""What any build of the package must pass, from a wheel in an environment with pytest and nothing else.
+"""What any build of the package must pass, in an environment that has pytest and no other tool.
 
 A few numbers that can be checked by hand, from each part that is compiled or needs a library.
 """
@@ -80,7 +80,8 @@ def test_the_core_leaves_the_global_lock_off():
     enabled = getattr(sys, "_is_gil_enabled", None)
     if enabled is None:
         pytest.skip("an interpreter that always has the lock")
-    code = "import sys; a = sys._is_gil_enabled(); import fracmoment; print(a == sys._is_gil_enabled())"
+    code = "import sys; was = sys._is_gil_enabled(); import fracmoment"
+    code += "; print(was == sys._is_gil_enabled())"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "True"
 
