@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from fracmoment._core import ConvergenceError, __version__
 from fracmoment.activations import Activation, LeakyReLU, Linear, RandomizedLeakyReLU, ReLU
-from fracmoment.depth import DepthLaw, PriorPredictive
 from fracmoment.expansions import (
     leaky_relu_scale_squared,
     linear_scale_squared,
@@ -25,70 +24,151 @@ from fracmoment.limits import DepthLimit, depth_limit, drift, log_variance, prob
 from fracmoment.products import lyapunov_spectrum, lyapunov_variances
 from fracmoment.ratios import beta_moment, chi_moment, chi_ratio_moment, f_moment
 from fracmoment.scales import init_scale
-from fracmoment.signals import (
-    CosineMoments,
-    GramMoments,
-    JacobianMoments,
-    MeanField,
-    NormLaw,
-    NormMoments,
-    OutputLaw,
-    PairKernels,
-    Signals,
-    StationarySignals,
-    SymmetricEntries,
-    cosine_moments,
-    fuss_catalan,
-    gram_moments,
-    jacobian_moments,
-    mean_field_gram,
-    norm_moments,
-    pair_kernels,
-)
-from fracmoment.simulation import (
-    CheckpointError,
-    Interrupted,
-    LogNormSummary,
-    RareEvent,
-    SignalSamples,
-    StableWeights,
-    StationaryTail,
-    StudentWeights,
-    hill_estimate,
-    moment_estimate,
-    random_binomial,
-    random_chisquare,
-    random_gain,
-    random_gamma,
-    random_normal,
-    random_uniform,
-    rare_event_probability,
-    simulate_jacobian,
-    simulate_log_norms,
-    simulate_lyapunov_spectrum,
-    simulate_signals,
-    simulate_stationary_norms,
-    stationary_tail,
-    summarize_log_norms,
-)
-from fracmoment.tails import (
-    FiniteOrders,
-    LeastSquaresSGD,
-    PowerTail,
-    SGDPhaseDiagram,
-    critical_scale,
-    finite_orders,
-    next_tail_index,
-    power_tail,
-    sgd_phase_diagram,
-    stationary_orders,
-    tail_index,
-)
 
 if TYPE_CHECKING:
     from fracmoment import certified, export, frameworks, schemes
+    from fracmoment.depth import DepthLaw, PriorPredictive
     from fracmoment.network import Network
     from fracmoment.networks.trees import audit
+    from fracmoment.signals import (
+        CosineMoments,
+        GramMoments,
+        JacobianMoments,
+        MeanField,
+        NormLaw,
+        NormMoments,
+        OutputLaw,
+        PairKernels,
+        Signals,
+        StationarySignals,
+        SymmetricEntries,
+        cosine_moments,
+        fuss_catalan,
+        gram_moments,
+        jacobian_moments,
+        mean_field_gram,
+        norm_moments,
+        pair_kernels,
+    )
+    from fracmoment.simulation import (
+        CheckpointError,
+        Interrupted,
+        LogNormSummary,
+        RareEvent,
+        SignalSamples,
+        StableWeights,
+        StationaryTail,
+        StudentWeights,
+        hill_estimate,
+        moment_estimate,
+        random_binomial,
+        random_chisquare,
+        random_gain,
+        random_gamma,
+        random_normal,
+        random_uniform,
+        rare_event_probability,
+        simulate_jacobian,
+        simulate_log_norms,
+        simulate_lyapunov_spectrum,
+        simulate_signals,
+        simulate_stationary_norms,
+        stationary_tail,
+        summarize_log_norms,
+    )
+    from fracmoment.tails import (
+        FiniteOrders,
+        LeastSquaresSGD,
+        PowerTail,
+        SGDPhaseDiagram,
+        critical_scale,
+        finite_orders,
+        next_tail_index,
+        power_tail,
+        sgd_phase_diagram,
+        stationary_orders,
+        tail_index,
+    )
+
+# Imported on first use, so that a program that needs one constant starts quickly: what is large, or
+# takes python-flint or much of SciPy. The type checker reads the same names above.
+_MODULES = (
+    "certified",
+    "depth",
+    "export",
+    "frameworks",
+    "schemes",
+    "signals",
+    "simulation",
+    "tails",
+)
+_NAMES = {
+    "fracmoment.depth": (
+        "DepthLaw",
+        "PriorPredictive",
+    ),
+    "fracmoment.network": ("Network",),
+    "fracmoment.networks.trees": ("audit",),
+    "fracmoment.signals": (
+        "CosineMoments",
+        "GramMoments",
+        "JacobianMoments",
+        "MeanField",
+        "NormLaw",
+        "NormMoments",
+        "OutputLaw",
+        "PairKernels",
+        "Signals",
+        "StationarySignals",
+        "SymmetricEntries",
+        "cosine_moments",
+        "fuss_catalan",
+        "gram_moments",
+        "jacobian_moments",
+        "mean_field_gram",
+        "norm_moments",
+        "pair_kernels",
+    ),
+    "fracmoment.simulation": (
+        "CheckpointError",
+        "Interrupted",
+        "LogNormSummary",
+        "RareEvent",
+        "SignalSamples",
+        "StableWeights",
+        "StationaryTail",
+        "StudentWeights",
+        "hill_estimate",
+        "moment_estimate",
+        "random_binomial",
+        "random_chisquare",
+        "random_gain",
+        "random_gamma",
+        "random_normal",
+        "random_uniform",
+        "rare_event_probability",
+        "simulate_jacobian",
+        "simulate_log_norms",
+        "simulate_lyapunov_spectrum",
+        "simulate_signals",
+        "simulate_stationary_norms",
+        "stationary_tail",
+        "summarize_log_norms",
+    ),
+    "fracmoment.tails": (
+        "FiniteOrders",
+        "LeastSquaresSGD",
+        "PowerTail",
+        "SGDPhaseDiagram",
+        "critical_scale",
+        "finite_orders",
+        "next_tail_index",
+        "power_tail",
+        "sgd_phase_diagram",
+        "stationary_orders",
+        "tail_index",
+    ),
+}
 
 __all__ = [
     "Activation",
@@ -182,12 +262,17 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import on first use what is large or needs slow libraries: python-flint, much of SciPy."""
-    if name in ("certified", "export", "frameworks", "schemes"):
+    """Import what is imported on first use."""
+    if name in _MODULES:
         return importlib.import_module(f"fracmoment.{name}")
-    if name == "Network":
-        return importlib.import_module("fracmoment.network").Network
-    if name == "audit":
-        return importlib.import_module("fracmoment.networks.trees").audit
+    for module, names in _NAMES.items():
+        if name in names:
+            value = globals()[name] = getattr(importlib.import_module(module), name)
+            return value
     message = f"module {__name__!r} has no attribute {name!r}"
     raise AttributeError(message)
+
+
+def __dir__() -> list[str]:
+    """List the public names, imported or not."""
+    return sorted({*globals(), *__all__})

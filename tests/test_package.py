@@ -49,6 +49,19 @@ def test_import_is_light(name):
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
+@pytest.mark.parametrize("name", ["simulation", "signals", "depth", "tails", "network"])
+def test_what_is_large_is_imported_on_first_use(name):
+    code = f"import sys, fracmoment; assert 'fracmoment.{name}' not in sys.modules"
+    code += "; assert fracmoment.DepthLaw is fracmoment.depth.DepthLaw; fracmoment.simulation"
+    code += "; assert set(fracmoment.__all__) <= set(dir(fracmoment))"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_unknown_names():
+    with pytest.raises(AttributeError, match="no attribute 'scales_of'"):
+        fm.scales_of  # noqa: B018 (the access is what is tested)
+
+
 def test_the_core_reports_what_does_not_converge():
     assert issubclass(fm.ConvergenceError, RuntimeError)
     assert fm.ConvergenceError.__module__ == "fracmoment"
