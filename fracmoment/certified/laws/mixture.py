@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from fractions import Fraction
 
-__all__ = ["binomial", "binomial_power", "chi_moment", "mixture_moment", "mixture_tail", "window"]
+__all__ = ["binomial", "chi_moment", "mixture_moment", "mixture_tail", "window"]
 
 
 def chi_moment(width: int, p: arb_series) -> arb_series:
@@ -34,13 +34,9 @@ def chi_moment(width: int, p: arb_series) -> arb_series:
 
 def binomial(law: Law, n: int) -> arb:
     """Return ``b_n``, the probability of n live units of slope 1."""
-    return binomial_power(law.width, n, law.one, law.dead)
-
-
-def binomial_power(d: int, n: int, one: Fraction, other: Fraction) -> arb:
-    """Return ``C(d, n) one^n other^(d-n)``."""
+    d = law.width
     logarithm = arb(d + 1).lgamma() - arb(n + 1).lgamma() - arb(d - n + 1).lgamma()
-    return logarithm.exp() * ball(one) ** n * ball(other) ** (d - n)
+    return logarithm.exp() * ball(law.one) ** n * ball(law.dead) ** (d - n)
 
 
 def mixture_moment(law: Law, p: arb_series) -> arb_series:

@@ -3,11 +3,9 @@
 Which method serves which law:
 
 - live units of slope 1 only (linear, ReLU, dropout on either): finite sums (`mixture`);
-- narrow leaky layers, moments but not their derivatives: sums of hypergeometric functions
-  (`beta`);
 - one unit: closed form, the first part of `contour`;
-- other narrow layers with slopes away from 0, orders not near the edge: a rule in the logarithm of
-  the logarithm of the Laplace variable (`narrow`);
+- other narrow layers: the Laplace transform, by series for small and large arguments and a Gauss
+  rule between (`narrow`);
 - other laws: a contour integral for orders above -1, for single orders somewhat lower, and for all
   orders of laws with an atom (`contour`); a Laplace integral for lower orders (`laplace`).
 """
@@ -18,7 +16,7 @@ from typing import Any
 
 from flint import arb, arb_series
 
-from fracmoment.certified.laws import beta, contour, narrow
+from fracmoment.certified.laws import contour, narrow
 from fracmoment.certified.laws.laplace import ratio_moment
 from fracmoment.certified.laws.law import Law, ball
 from fracmoment.certified.laws.mixture import chi_moment, mixture_moment
@@ -80,9 +78,7 @@ def _gaussian(law: Law, p: arb_series) -> arb_series:
     """Return ``E[X^p; X > 0]``."""
     if not law.has_slopes:
         return mixture_moment(law, p)
-    if p.prec == 1 and beta.serves(law):
-        return arb_series([beta.beta_moment(law, p[0])], prec=1)
-    if law.width > 1 and narrow.serves(law, p):
+    if narrow.serves(law, p):
         return narrow.narrow_moment(law, p)
     if law.has_atom or law.width == 1 or contour.serves(law, p):
         return contour.contour_moment(law, p)
@@ -93,13 +89,10 @@ def _ratio(law: Law, p: arb_series) -> arb_series:
     """Return ``E[(X/|g|^2)^p; X > 0]``."""
     if law.width == 1 and not law.has_atom:
         return live_moment(law, p)
-    if p.prec == 1 and beta.serves(law) and not law.has_atom:
-        return arb_series([beta.beta_ratio_moment(law.lower, law.width, p[0])], prec=1)
-    if narrow.serves(law, p):
+    by_gaussian = law.has_atom or narrow.serves(law, p) or contour.serves(law, p)
+    if by_gaussian or not law.has_slopes:
         return _gaussian(law, p) / chi_moment(law.width, p)
-    if law.has_slopes and not law.has_atom and not contour.serves(law, p):
-        return ratio_moment(law, p)
-    return _gaussian(law, p) / chi_moment(law.width, p)
+    return ratio_moment(law, p)
 
 
 def moment(law: Law, order: Any, given_alive: bool = False) -> arb:

@@ -1,251 +1,345 @@
-"""Moments of narrow layers by a trapezoidal rule whose nodes grow with the logarithm of the reach.
+"""Moments of narrow layers from the Laplace transform, cut in three.
 
-For an integer ``m >= 0``, ``m > p``, at least 1 where units may be dead, and ``t = exp(v)``,
+With ``g(t) = E[exp(-t X); X > 0]`` and real p that is no integer >= 0,
 
-    E[X^p; X > 0] = 1/Gamma(m-p) int exp(-p v) m! [f^m] (dead + l(t (1-f)))^d dv,
-    l(t) = E[(1 + 2 b t)^(-1/2); live].
+    E[X^p; X > 0] = 1/Gamma(-p) int_0^inf t^(-p-1) g(t) dt,
 
-The integrand falls exponentially on both sides of v, but in narrow layers slowly: the rule is
-applied in w, ``v = v0 + c sinh(w)``. Away from 0 slopes leave the transform analytic around all
-large and all small t, so that v may be far from the real line there. docs/algorithms/certified.md,
-lemma 9.
+the integral at 0 in the sense of its analytic continuation from p < 0. Up to a point ``t_0`` g is
+its Taylor series and every term has an elementary integral; so has, from a point ``t_1`` on, every
+term of the series in ``1/t``, whose coefficients are polynomials in ``log t`` where slopes come
+close to 0. Between the two the rule of Gauss and Legendre is used in ``v = log t``. The zero of
+``1/Gamma(-p)`` at an integer p meets the pole of one Taylor term; their product is taken in closed
+form. docs/algorithms/certified.md, lemma 9.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from functools import lru_cache, reduce
+from typing import Any, NamedTuple
 
-from flint import acb, arb, arb_series, ctx
+from flint import arb, arb_series, ctx
 
-from fracmoment.certified.laws import unit
 from fracmoment.certified.laws.law import Law, ball
 from fracmoment.certified.laws.series import compose, exponent, series_length
 from fracmoment.certified.precision import working_precision
 
 __all__ = ["narrow_moment", "serves"]
 
-# Widest layers, and highest p, for which the rule is the method of choice.
-_WIDEST, _HIGHEST = 24, 16
-_BOUND_BITS, _NODE_BITS = 64, 96
-# Largest Im v in the middle, below pi; pieces of w; a^2 t below which a series is used.
-_TURN, _PIECE, _SMALL = 2.6, 0.125, 2.0**-10
+# Widest layers, the largest mean number of live units where they may be dead, and the highest p
+# for which this is the method of choice.
+_WIDEST, _MOST_LIVE, _HIGHEST = 128, 64, 64
+# The series up to t_0 converges like powers of 2^-3, that from t_1 on, whose terms cost more, like
+# powers of 2^-12. Where units may be dead their sums have terms like powers of 1/4 there.
+_FIRST, _LAST, _SHARE = 3, 12, 0.25
+# Half-widths of the strip |Im w| < a, below pi, from which one is chosen; length of panels.
+_STRIPS, _PANEL = (0.5, 1.0, 1.5, 2.0, 2.5), 2.0
+_BOUND_BITS = 64
 
 
 def serves(law: Law, p: arb_series) -> bool:
-    """Return whether slopes are away from 0, the layer narrow and p moderate."""
-    if not law.has_slopes or law.vanishing or law.width > _WIDEST:
+    """Return whether few units are live, and p is moderate and known well enough."""
+    few = law.width * (1 - law.dead) <= _MOST_LIVE if law.has_atom else law.width <= _WIDEST
+    if not (few and law.has_slopes and law.width > 1):
         return False
-    return bool(p[0] > -0.25 * (1 if law.has_atom else law.width) and p[0] < _HIGHEST)
+    edge = -0.5 if law.has_atom else -law.width / 2
+    known = p[0].rad() < 0.125 and all(abs(a) > 0 for a in _slopes(law))
+    return bool(known and edge < p[0] < _HIGHEST)
 
 
 def narrow_moment(law: Law, p: arb_series) -> arb_series:
     """Return ``E[X^p; X > 0]`` as a series of the length of p."""
-    least = 1 if law.has_atom else 0
-    m = max(least, math.floor(float(p[0].mid()) + 1.5))
-    with working_precision(_BOUND_BITS):
-        rule = _Rule.choose(law, p[0], m)
-    with series_length(m + 1):
-        values = rule.integrals(p.prec)
-    series = compose(arb_series([x / arb.fac_ui(j) for j, x in enumerate(values)], prec=p.prec), p)
-    return series * (-p * rule.origin).exp() * (m - p).rgamma()
+    point = arb_series([p[0], arb(1)][: p.prec], prec=p.prec)
+    start, end = _ends(law)
+    pole = max(0, round(float(p[0].mid())))
+    head, residue = _head(law, point, start, pole)
+    rest = head + _middle(law, point, start, end) + _far(law, point, start, end)
+    # 1/(Gamma(-p) (pole - p)) without its removable singularity
+    weight = (pole + 1 - point).rgamma()
+    for i in range(pole):
+        weight = weight * (i - point)
+    total = rest * (-point).rgamma() + weight * residue
+    return compose(total * (-point * start.log()).exp(), p)
 
 
-@dataclass
-class _Rule:
-    """The substitution ``v = origin + size sinh(w)``, and the strip ``|Im w| < strip``."""
-
-    law: Law
-    p: arb
-    m: int
-    origin: arb
-    size: arb
-    strip: arb
-    least: arb
-    most: arb
-
-    @classmethod
-    def choose(cls, law: Law, p: arb, m: int) -> _Rule:
-        """Choose the substitution: v stays between the cuts where ``2 b |t|`` is about 1."""
-        low = arb.min(arb(1), abs(ball(law.lower)) ** 2).lower()
-        high = arb.max(arb(1), abs(ball(law.upper)) ** 2).upper()
-        least, most = float(low), float(high)
-        reach = 0.5 * math.log(most / least) + math.log(2.0)
-        size = max(1.0, reach / 3)
-        strip = 1.25
-        while math.sin(strip) * math.hypot(size, reach / math.cos(strip)) > _TURN:
-            strip *= 0.95
-        origin = arb(-0.5 * math.log(4 * least * most))
-        return cls(law, p, m, origin, arb(size), arb(strip), 2 * low, 2 * high)
-
-    # ------------------------------------------------------------ the integrand
-
-    def at(self, w: arb) -> tuple[arb, arb]:
-        """Return the integrand of power 0 at w, and ``v - origin``."""
-        sinh, cosh = w.sinh_cosh()
-        u = self.size * sinh
-        series = _live(self.law, (self.origin + u).exp(), self.m + 1) + ball(self.law.dead)
-        value = (series**self.law.width)[self.m] * arb.fac_ui(self.m)
-        return value * (-self.p * u).exp() * self.size * cosh, u
-
-    def coefficient(self, each: arb, q: arb) -> arb:
-        """Return a bound of ``m! [f^m] (dead + l)^d``.
-
-        Where ``each`` bounds ``E[|1 + 2 b t|^(-1/2); live]`` and q ``|2 b t/(1 + 2 b t)|``.
-        """
-        law, d, dead = self.law, self.law.width, ball(self.law.dead)
-        total = arb(0)
-        for n in range(1 if law.has_atom else d, d + 1):
-            total += dead ** (d - n) * each**n * (arb(n) / 2).rising(self.m) * math.comb(d, n)
-        return total * q**self.m
-
-    # ------------------------------------------------------------ bounds
-
-    def piece(self, left: arb, right: arb, side: int) -> arb:
-        """Return a bound of the integrand of power 0 for ``side Re w`` from left to right."""
-        near, far = self.size * left.sinh() * self.strip.cos(), self.size * right.sinh()
-        ends = [self.origin + side * near, self.origin + side * far]
-        small, large = ((v if side > 0 else w).exp() for v, w in (ends, ends[::-1]))
-        turn = self.size * right.cosh() * self.strip.sin()
-        bounds = []
-        if turn < 3:
-            cos = (turn / 2).cos()
-            live = unit.live(self.law, acb(-small), False).real
-            q = arb.min(arb(1), self.most * large) / cos
-            bounds.append(self.coefficient(live / cos.sqrt(), q))
-        if self.least * small > 1.5:
-            bounds.append(self.coefficient(*self._far(small)))
-        if self.most * large < 0.75:
-            bounds.append(self.coefficient(*self._near(large)))
-        weight = arb.max((-side * self.p * near).exp(), (-side * self.p * far).exp())
-        return min(bounds, default=arb.pos_inf(), key=float) * weight * self.size * right.cosh()
-
-    def _far(self, t: arb) -> tuple[arb, arb]:
-        """Return the bounds of `coefficient` from ``|t|`` on: ``|1 + 2 b t| >= 2 b |t| - 1``."""
-        rest = 1 - 1 / (self.least * t)
-        return unit.inverse_moment(self.law, arb(1)) / (t * rest).sqrt(), 1 / rest
-
-    def _near(self, t: arb) -> tuple[arb, arb]:
-        """Return the bounds of `coefficient` up to ``|t|``."""
-        rest = 1 - self.most * t
-        return ball(1 - self.law.dead) / rest.sqrt(), self.most * t / rest
-
-    def beyond(self, end: arb, side: int, strip: arb, index: int) -> arb:
-        """Return a bound of ``int |v - origin|^index |integrand|`` where ``side Re w > end``.
-
-        On the lines of the strip. With ``s = size sinh(Re w)`` the integrand falls as
-        ``exp(-rate cos s)``, and ``(s + size)^j <= (s1 + size)^j exp(j (s - s1)/(s1 + size))``.
-        """
-        start, cos = self.size * end.sinh(), strip.cos()
-        t = (self.origin + side * start * cos).exp()
-        units = arb(1 if self.law.has_atom else self.law.width)
-        if side > 0:
-            bounds, rate = self._far(t), self.p + units / 2
-            fits = self.least * t > 1.5
-        else:
-            bounds, rate = self._near(t), self.m - self.p
-            fits = self.most * t < 0.75
-        # One power more for dv/dw, which must not make the bound of a sum grow.
-        decay = rate * cos - (index + 2) / (start + self.size)
-        if not (fits and decay > 0):
-            return arb.pos_inf()
-        height = self.coefficient(*bounds) * (-side * self.p * start * cos).exp()
-        return height * (start + self.size) ** index / decay
-
-    def total(self, count: int) -> list[arb]:
-        """Return bounds of the integrals over the lines of the strip, for powers below count."""
-        sums = [arb(0)] * count
-        for side in (1, -1):
-            left, step = arb(0), arb(_PIECE)
-            while True:
-                right = left + step
-                height = self.piece(left, right, side) * step
-                reach = self.size * right.cosh()
-                sums = [x + height * reach**j for j, x in enumerate(sums)]
-                left = right
-                rest = [self.beyond(left, side, self.strip, j) for j in range(count)]
-                if all(r < x for r, x in zip(rest, sums, strict=True)) or left > 40:
-                    break
-            sums = [x + r for x, r in zip(sums, rest, strict=True)]
-        return sums
-
-    def end(self, side: int, goal: arb, count: int) -> tuple[arb, list[arb]]:
-        """Return from which w on integrals are below a goal, and bounds of them."""
-        end = arb(1)
-        while True:
-            rest = [self.beyond(end, side, arb(0), j) for j in range(count)]
-            if all(r < goal for r in rest) or end > 40:
-                return end, rest
-            end = end + _PIECE
-
-    # ------------------------------------------------------------ the rule
-
-    def integrals(self, count: int) -> list[arb]:
-        """Return ``int (origin - v)^j integrand dw`` for powers j below count."""
-        bits, middle = ctx.prec, self.at(arb(0))[0]
-        with working_precision(_BOUND_BITS):
-            goal = (abs(middle) * arb(2) ** -bits).mid()
-            sums = self.total(count)
-            first, last = (self.end(side, goal, count) for side in (-1, 1))
-            rest = [a + b for a, b in zip(first[1], last[1], strict=True)]
-            if not (goal > 0 and all(x.is_finite() for x in [*sums, *rest])):
-                return [arb.nan()] * count
-            ratio = max((2 * x / goal).log().upper() for x in sums)
-            step = (2 * arb.pi() * self.strip / ratio).mid()
-            reach = [math.ceil(float(side[0] / step)) for side in (first, last)]
-        decay = (2 * arb.pi() * self.strip / step).expm1()
-        left = self.half_sums([-step * i for i in range(1, reach[0] + 1)], count)
-        right = self.half_sums([step * i for i in range(reach[1] + 1)], count)
-        return [
-            (a + b) * step + arb(0, (2 * s / decay + r).upper())
-            for a, b, s, r in zip(left, right, sums, rest, strict=True)
-        ]
-
-    def half_sums(self, nodes: list[arb], count: int) -> list[arb]:
-        """Return the sums over nodes, in the order of their distance from 0."""
-        sums, peak, drop = [arb(0)] * count, -(1 << 40), 0
-        for w in nodes:
-            # Small integrands need fewer digits.
-            with working_precision(max(ctx.prec - drop, _NODE_BITS)):
-                value, u = self.at(w)
-            size = exponent(value) + (count - 1) * max(0, exponent(u))
-            peak = max(peak, size)
-            drop = peak - size
-            for j in range(count):
-                sums[j] += value
-                value = -value * u
-        return sums
+def _ends(law: Law) -> tuple[arb, arb]:
+    """Return ``t_0`` and ``t_1``, exact: choices."""
+    logs = [0.0] + [2 * float(abs(a).log().mid()) for a in _slopes(law)]
+    start = arb(-max(logs) - (_FIRST + 1) * math.log(2)).exp().mid()
+    end = arb(-min(logs) + (_LAST - 1) * math.log(2)).exp().mid()
+    while law.has_atom and not law.width * _live(law, end) < _SHARE * ball(law.dead):
+        end = end * 16
+    return start, end
 
 
-def _live(law: Law, t: arb, length: int) -> arb_series:
-    """Return the series in f of ``E[(1 + 2 b t (1-f))^(-1/2); live]``."""
-    total = arb_series([1 + 2 * t, -2 * t], prec=length).rsqrt() * ball(law.one)
+def _slopes(law: Law) -> list[arb]:
+    """Return the ends of the slopes that are not 0."""
+    ends = [law.lower, law.upper] if law.uniform else [law.lower]
+    return [ball(a) for a in ends if isinstance(a, arb) or a != 0]
+
+
+# ---------------------------------------------------------------- the transform
+
+
+def _live(law: Law, t: arb) -> arb:
+    """Return ``E[(1 + 2 b t)^(-1/2); live]``."""
+    total = (1 + 2 * t).rsqrt() * ball(law.one)
     if not law.uniform:
-        square = ball(law.lower) ** 2 * t
-        part = arb_series([1 + 2 * square, -2 * square], prec=length).rsqrt()
-        return total + part * ball(law.slope)
-    low, high = ball(law.lower), ball(law.upper)
-    if high**2 * t < _SMALL:
-        return total + _binomial_series(law, t, length) * ball(law.slope)
-    root = arb_series([2 * t, -2 * t], prec=length).sqrt()
-
-    def area(slope: arb) -> arb_series:
-        x = root * slope
-        return (x + (1 + x * x).sqrt()).log()
-
-    return total + (area(high) - area(low)) / (root * (high - low)) * ball(law.slope)
+        return total + (1 + 2 * ball(law.lower) ** 2 * t).rsqrt() * ball(law.slope)
+    root = (2 * t).sqrt()
+    area = (root * ball(law.upper)).asinh() - (root * ball(law.lower)).asinh()
+    return total + area / root * ball(law.slope / (law.upper - law.lower))
 
 
-def _binomial_series(law: Law, t: arb, length: int) -> arb_series:
-    """Return the mean over slopes where ``2 a^2 t`` is small: ``|C(-1/2, i)| <= 1``."""
-    low, high = ball(law.lower), ball(law.upper)
-    size, count = 2 * high**2 * t, ctx.prec // 8 + 2  # size is below 2^-9
-    base, power = arb_series([1, -1], prec=length), arb_series([1], prec=length)
-    total, factor, ends = arb_series([0], prec=length), arb(1), [low, high]
+def _positive(law: Law, live: arb) -> arb:
+    """Return ``(dead + live)^d - dead^d``, without an atom ``live^d``."""
+    if not law.has_atom:
+        return live**law.width
+    dead = ball(law.dead)
+    return ((live / dead).log1p() * law.width).expm1() * dead**law.width
+
+
+# ---------------------------------------------------------------- up to t_0
+
+
+def _head(law: Law, p: arb_series, start: arb, pole: int) -> tuple[arb_series, arb]:
+    """Return ``sum_k g_k/(k - p)`` over k != pole, and ``g_pole``, for ``g(t_0 x) = sum g_k x^k``.
+
+    The coefficients of ``dead + l`` are at most those of ``dead + live (1 - q x)^(-1/2)`` with
+    ``q = 2 max(b) t_0``, so ``|g_k| <= (dead + live sqrt(2))^d (2q)^k``.
+    """
+    ratio = 4 * start * reduce(arb.max, [a**2 for a in _slopes(law)], arb(1))
+    live = ball(1 - law.dead)
+    most = (ball(law.dead) + live * arb(2).sqrt()) ** law.width
+    bits = ctx.prec + 8 + max(0, exponent(most) - exponent(_positive(law, live)))
+    count = max(pole + 2, bits // (_FIRST - 1) + 1)
+    rest = most * ratio**count / (1 - ratio) if ratio < 1 else arb.nan()
+    with series_length(count):
+        powers = arb_series(_unit_series(law, start, count), prec=count) ** law.width
+        coefficients = [_positive(law, live), *(powers[k] for k in range(1, count))]
+    terms = (g / (k - p) for k, g in enumerate(coefficients) if k != pole)
+    bound = arb_series([arb(0, rest.upper())] * p.prec, prec=p.prec)
+    return sum(terms, bound), coefficients[pole]
+
+
+def _unit_series(law: Law, start: arb, count: int) -> list[arb]:
+    """Return the coefficients of ``dead + l(t_0 x)``."""
+    ends = [ball(law.lower), ball(law.upper)]
+    squares = [end**2 for end in ends]
+    series, factor = [], arb(1)
+    for k in range(count):
+        if law.uniform:
+            mean = (ends[1] - ends[0]) / ((2 * k + 1) * ball(law.upper - law.lower))
+        else:
+            mean = squares[0] ** k
+        series.append(factor * (ball(law.one) + mean * ball(law.slope)))
+        ends = [end * square for end, square in zip(ends, squares, strict=True)]
+        factor = -factor * start * (2 * k + 1) / (k + 1)
+    series[0] = arb(1)
+    return series
+
+
+# ---------------------------------------------------------------- between
+
+
+class _Panels(NamedTuple):
+    """Equal pieces of w, ``t = t_0 e^w``, and ellipses around them of half-height ``strip``."""
+
+    number: int
+    half: arb
+    strip: arb
+
+    def centre(self, i: int) -> arb:
+        return self.half * (2 * i + 1)
+
+    @property
+    def rho(self) -> arb:
+        """The sum of the semi-axes for an interval [-1, 1]."""
+        ratio = self.strip / self.half
+        return ratio + (ratio * ratio + 1).sqrt()
+
+    def bounds(self, law: Law, p: arb, start: arb) -> list[arb]:
+        """Return bounds of ``exp(-p w) g`` on the ellipses.
+
+        ``|1 + x e^(iy)| >= (1 + x) cos(y/2)`` bounds ``|l|`` at the left ends.
+        """
+        reach = (self.strip**2 + self.half**2).sqrt()
+        turned = (self.strip / 2).cos().rsqrt()
+        found = []
+        for i in range(self.number):
+            left, right = self.centre(i) - reach, self.centre(i) + reach
+            size = _positive(law, _live(law, start * left.exp()) * turned)
+            found.append(size * arb.max((-p * left).exp(), (-p * right).exp()))
+        return found
+
+
+def _middle(law: Law, p: arb_series, start: arb, end: arb) -> arb_series:
+    """Return ``int exp(-p w) g(t_0 e^w) dw`` over the panels."""
+    bits, length = ctx.prec, (end / start).log()
+    with working_precision(_BOUND_BITS):
+        count = math.ceil(float(length) / _PANEL)
+        half = length / (2 * count)
+        choices = [_Panels(count, half, arb(a)) for a in _STRIPS]
+        sizes = [panels.bounds(law, p[0], start) for panels in choices]
+        goal = _largest(law, p[0], start, choices[0]) * arb(2) ** -bits
+        degrees = [_degree(*pair, goal) for pair in zip(choices, sizes, strict=True)]
+        degree = min(degrees)
+        panels, bounds = choices[degrees.index(degree)], sizes[degrees.index(degree)]
+        # [Tre13], theorem 19.3, for every panel
+        error = panels.rho ** (-2 * degree) / (1 - panels.rho**-2) * 64 / 15 * half
+        reach = length + panels.strip
+        rest = sum(bounds, arb(0)) * error
+        errors = [(rest * reach**j / arb.fac_ui(j)).upper() for j in range(p.prec)]
+    sums, half = [arb(0)] * p.prec, length / (2 * count)
     for i in range(count):
-        total += power * (factor * (ends[1] - ends[0]) / ((2 * i + 1) * (high - low)))
-        factor = factor * (-2 * t) * (i + arb("0.5")) / (i + 1)
-        power, ends = power * base, [ends[0] * low * low, ends[1] * high * high]
-    # Coefficients of (1-f)^i are at most 2^i.
-    rest = ((2 * size) ** count / (1 - 2 * size)).upper()
-    return total + arb_series([arb(0, rest)] * length, prec=length)
+        for node, weight in _gauss(degree, ctx.prec):
+            w = half * (2 * i + 1 + node)
+            value = _positive(law, _live(law, start * w.exp())) * (-p[0] * w).exp() * weight
+            for j in range(p.prec):
+                sums[j] += value
+                value = -value * w / (j + 1)
+    return arb_series(
+        [x * half + arb(0, e) for x, e in zip(sums, errors, strict=True)], prec=p.prec
+    )
+
+
+def _largest(law: Law, p: arb, start: arb, panels: _Panels) -> arb:
+    """Return the size of what is integrated, with that of the head."""
+    points = [panels.centre(i) for i in range(panels.number)]
+    values = (_positive(law, _live(law, start * w.exp())) * (-p * w).exp() for w in points)
+    return max([ball(1 - law.dead), *values], key=float).mid()
+
+
+def _degree(panels: _Panels, bounds: list[arb], goal: arb) -> int:
+    """Return the number of nodes for which the error is below a goal, a multiple of 4."""
+    ratio = max(exponent(bound) for bound in bounds) - exponent(goal)
+    return 4 * math.ceil((ratio * math.log(2) / (2 * math.log(float(panels.rho))) + 2) / 4)
+
+
+@lru_cache(maxsize=64)
+def _gauss(degree: int, precision: int) -> list[tuple[arb, arb]]:
+    """Return the nodes and weights of Gauss and Legendre's rule on [-1, 1], an even number."""
+    with working_precision(precision):
+        half = [arb.legendre_p_root(degree, k, weight=True) for k in range(degree // 2)]
+    return half + [(-node, weight) for node, weight in half]
+
+
+# ---------------------------------------------------------------- from t_1 on
+
+
+class _Expansion(NamedTuple):
+    """``sqrt(2 t) l = y + beta v + r(s)`` for ``t = t_1 e^v`` and ``s = e^-v``.
+
+    ``remainder`` has the first coefficients of r, all of which are at most ``size q^k``.
+    """
+
+    y: arb
+    beta: arb
+    remainder: list[arb]
+    size: arb
+    q: arb
+
+
+def _expansion(law: Law, end: arb, count: int) -> _Expansion:
+    """Return the expansion at large t, from ``(1 + x)^(-1/2) = sum_k C(-1/2, k) x^k``.
+
+    ``|C(-1/2, k)| <= 1/2`` for k > 0.
+    """
+    one, slope, sizes = ball(law.one), ball(law.slope), [abs(a) for a in _slopes(law)]
+    if law.vanishing:
+        share = ball(law.slope / (law.upper - law.lower))
+        y = one + share * sum(((8 * a * a * end).log() for a in sizes), arb(0)) / 2
+        beta = share * len(sizes) / 2
+        largest = one + beta
+    else:
+        beta, largest = arb(0), one + slope / reduce(arb.min, sizes)
+        y = one + slope / sizes[0]
+        if law.uniform:
+            length = ball(law.upper - law.lower)
+            y = one + slope * (length / sizes[0]).log1p() / length
+    x, remainder = arb(1), [arb(0)]
+    for k in range(1, count):
+        x = -x * (2 * k - 1) / (4 * k * end)
+        remainder.append(x * (one + slope * _inverse_power(law, k, sizes)))
+    q = reduce(arb.max, [a**-2 for a in sizes], arb(1)) / (2 * end)
+    return _Expansion(y, beta, remainder, largest / 2, q)
+
+
+def _inverse_power(law: Law, k: int, sizes: list[arb]) -> arb:
+    """Return ``E |a|^(-1-2k)`` of a slope, by an antiderivative that is 0 at infinity.
+
+    Where slopes come close to 0 this is what ``asinh(x^(-1/2)) - log(2 x^(-1/2))``, which is
+    ``-sum_{k>0} C(-1/2, k) x^k/(2k)``, leaves of it.
+    """
+    if not law.uniform:
+        return sizes[0] ** (-1 - 2 * k)
+    powers = [a ** (-2 * k) for a in sizes]
+    total = -sum(powers, arb(0)) if law.vanishing else powers[0] - powers[1]
+    return total / (2 * k * ball(law.upper - law.lower))
+
+
+def _far(law: Law, p: arb_series, start: arb, end: arb) -> arb_series:
+    """Return ``int exp(-p w) g(t_0 e^w) dw`` from ``t_1`` on.
+
+    ``g = sum_n C(d,n) dead^(d-n) l^n``; the terms from n = m on are together at most that of m
+    times ``(1 + l/dead)^(d-m)``, and l is largest at ``t_1``.
+    """
+    d, count = law.width, ctx.prec // (_LAST - 1) + 3
+    far = _expansion(law, end, count)
+    first, last = (1, _last(law, end)) if law.has_atom else (d, d)
+    with series_length(count):
+        base = arb_series([far.y, *far.remainder[1:]], prec=count)
+        powers = [arb_series([1], prec=count)]
+        for _ in range(last):
+            powers.append(powers[-1] * base)
+    total, size = arb_series([0], prec=p.prec), (2 * end).rsqrt()
+    for n in range(first, last + 1):
+        part, rate = _cut(far, n, p + arb(n) / 2, count), p + arb(n) / 2
+        for k in range(count):
+            part += _integral([power[k] for power in powers[: n + 1]], far.beta, rate + k)
+        total += part * (arb(d).bin(n) * size**n * ball(law.dead) ** (d - n))
+    if last < d:
+        m = last + 1
+        growth = (ball(law.dead) + _live(law, end)) ** (d - m)
+        total += _cut(far, m, p + arb(m) / 2, 0) * (arb(d).bin(m) * size**m * growth)
+    return total * (-p * (end / start).log()).exp()
+
+
+def _last(law: Law, end: arb) -> int:
+    """Return up to which number of live units terms matter: a choice."""
+    d, ratio = law.width, _live(law, end) / ball(law.dead)
+    goal = _positive(law, ball(1 - law.dead)) / ball(law.dead) ** d * arb(2) ** (-ctx.prec - 4)
+    term, n = ratio * d, 1
+    while n < d and not term < goal:
+        term = term * ratio * (d - n) / (n + 1)
+        n += 1
+    return n
+
+
+def _integral(powers: list[arb], beta: arb, rate: Any) -> Any:
+    """Return ``int exp(-rate v) [s^k] (y + beta v + r)^n dv`` from ``[s^k] (y + r)^m``, m <= n.
+
+    By parts: n-th powers are the last power plus ``n beta`` times that of the power before.
+    """
+    if beta.is_zero():
+        return powers[-1] / rate
+    total: Any = arb(0)
+    for m, power in enumerate(powers):
+        total = (power + total * (beta * m)) / rate
+    return total
+
+
+def _cut(far: _Expansion, n: int, rate: arb_series, first: int) -> arb_series:
+    """Return balls around 0 for the terms from ``s^first`` on of what `_far` integrates.
+
+    On ``|s| = 1/(2q)`` the power is at most ``(|y| + beta v + size)^n``: Cauchy's estimate. The
+    coefficients of the series in p have factors ``v^j/j! <= exp(e v)/e^j``.
+    """
+    ratio, most, decay = 2 * far.q, abs(far.y) + far.size, rate[0] + first
+    shift = arb.min(arb(1), decay / 2).lower()
+    if not (ratio < 1 and shift > 0):
+        return arb_series([arb.nan()] * rate.prec, prec=rate.prec)
+    whole = _integral([most**m for m in range(n + 1)], far.beta, decay - shift)
+    radius = whole * ratio**first / (1 - ratio)
+    balls = [arb(0, (radius / shift**j).upper()) for j in range(rate.prec)]
+    return arb_series(balls, prec=rate.prec)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from flint import arb, ctx
@@ -14,14 +15,13 @@ from fracmoment.certified.precision import CertificationError, working_precision
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["drift", "growth", "root_between", "tail_root", "top"]
+__all__ = ["drift", "growth", "tail_root", "top"]
 
 # Orders between which a root is looked for, as powers of 2.
 _LOWEST, _HIGHEST = -15_000, 20
 _LARGEST_BITS = 40_000
-# Orders tried first are powers of 2 times this number: an order at which Lambda is exactly 0, such
-# as 2, would have no sign to be proved.
-_ODD = Fraction(1_414_213, 1_000_003)
+# Bits of the first steps of Newton's method; below this order it begins at the root of a parabola.
+_FIRST_BITS, _SMALL = 48, 0.25
 
 
 def growth(law: Law, sigma: Any, order: Any) -> arb:
@@ -59,45 +59,22 @@ def sign(function: Callable[[], arb]) -> int:
     raise CertificationError(message)
 
 
-def root_between(low: Fraction, high: Fraction, sign_at: Callable[[Fraction], int]) -> bool:
-    """Return whether Lambda is proved negative at ``low`` and positive at ``high``."""
-    return sign_at(low) < 0 < sign_at(high)
-
-
 def tail_root(law: Law, sigma: Fraction, digits: int) -> tuple[Fraction, Fraction]:
     """Return two orders between which the root of Lambda lies, ``digits`` digits apart.
 
     Lambda is convex and at most 0 at 0+, so that it changes sign once. An approximate root is
-    found by Newton's method from the right, where it converges monotonically; then the signs of
-    Lambda on both sides of it are proved. Roots next to 0 come from the Taylor expansion there.
+    found by Newton's method; then the signs of Lambda on both sides of it are proved. Roots next
+    to 0 come from the Taylor expansion there.
     """
     if tiny := _tiny_root(law, sigma, digits):
         return tiny
-
-    def sign_at(s: Fraction) -> int:
-        return sign(lambda: growth(law, sigma, s))
-
-    with working_precision(96 + 2 * law.width.bit_length()):
-        low, high = _bracket(sign_at)
-        for _ in range(6):
-            middle = (low + high) / 2
-            low, high = (middle, high) if sign_at(middle) < 0 else (low, middle)
-    # Lambda(s) is a difference of numbers of size 1 next to s = 0.
-    lost = 40 + 2 * law.width.bit_length() + 3 * max(0, -_exponent(high))
-    bits, goal = 64, digits * 3322 // 1000 + 8
-    point = high
-    while bits < 4 * goal + 128:
-        with working_precision(bits + lost):
-            point = _newton(law, sigma, point, low, high)
-        if bits > 2 * goal:
-            break
-        bits *= 2
-    with working_precision(goal + lost):
-        step = point / 10 ** (digits + 1)
-        for _ in range(4):
-            if root_between(point - step, point + step, sign_at):
-                return point - step, point + step
-            point = _newton(law, sigma, point, low, high)
+    goal = digits * 3322 // 1000 + 8
+    point = _newton(law, sigma, goal)
+    step = point / 10 ** (digits + 1)
+    with working_precision(goal + _lost(law, point)):
+        signs = [sign(partial(growth, law, sigma, s)) for s in (point - step, point + step)]
+    if signs == [-1, 1]:
+        return point - step, point + step
     message = f"{digits} digits of the tail index could not be proved near {float(point):g}"
     raise CertificationError(message)
 
@@ -138,45 +115,56 @@ def _exponent(value: Fraction) -> int:
     return value.numerator.bit_length() - value.denominator.bit_length()
 
 
-def _bracket(sign_at: Callable[[Fraction], int]) -> tuple[Fraction, Fraction]:
-    """Return orders at which Lambda is negative and positive, one twice the other."""
-
-    def negative(exponent: int) -> bool:
-        return sign_at(_ODD * Fraction(2) ** exponent) < 0
-
-    low, high, step = 0, 0, 1
-    if negative(0):
-        while negative(high := high + 1):
-            if high >= _HIGHEST:
-                message = f"the tail index lies above 2^{_HIGHEST}"
-                raise CertificationError(message)
-        low = high - 1
-    else:
-        while not negative(low := high - step):
-            high, step = low, 2 * step
-            if high < _LOWEST:
-                message = f"the tail index lies below 2^{_LOWEST}"
-                raise CertificationError(message)
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if negative(middle) else (low, middle)
-    return _ODD * Fraction(2) ** low, _ODD * Fraction(2) ** high
+def _lost(law: Law, point: Fraction) -> int:
+    """Return how many bits Lambda loses: next to 0 it is a difference of numbers of size 1."""
+    return 20 + 2 * law.width.bit_length() + 2 * max(0, -_exponent(point))
 
 
-def _newton(law: Law, sigma: Fraction, point: Fraction, low: Fraction, high: Fraction) -> Fraction:
-    """Return the limit of Newton's method at about the current precision, a binary number."""
-    for _ in range(6):
-        value, slope = log_moment_series(law, point, 2)
-        value += ball(point) * ball(sigma).log()
-        slope += ball(sigma).log()
-        change = (value / slope).mid()
-        if not change.is_finite():
-            break
-        following = _exact((ball(point) - change).mid())
-        if not low <= following <= high:
-            following = (low + high) / 2
-        close = abs(following - point) * 2 ** (ctx.prec // 3) < abs(point)
-        point = following
-        if close:
-            break
-    return point
+def _newton(law: Law, sigma: Fraction, goal: int) -> Fraction:
+    """Return an order next to the root, by Newton's method.
+
+    From the right of the root it converges monotonically, because Lambda is convex, and one step
+    leads there. The precision grows with what is known.
+    """
+    point, bits = _first_guess(law, sigma), _FIRST_BITS
+    while True:
+        with working_precision(bits + _lost(law, point)):
+            value, slope = log_moment_series(law, point, 2)
+            slope = slope + ball(sigma).log()
+            change = ((value + ball(point) * ball(sigma).log()) / slope).mid()
+            following = (ball(point) - change).mid()
+        if not (slope > 0 and following > 0):
+            message = f"the tail index could not be found below {float(point):g}"
+            raise CertificationError(message)
+        exact = _exact(following)
+        if _exponent(exact) < _LOWEST:
+            message = f"the tail index lies below 2^{_LOWEST}"
+            raise CertificationError(message)
+        # Every step doubles the bits that are right.
+        known = 2 * (_exponent(point) - _exponent(abs(exact - point) or point / 2**goal)) - 8
+        point = exact
+        if known >= goal and bits >= goal:
+            return point
+        bits = min(goal, max(_FIRST_BITS, 2 * known))
+
+
+def _first_guess(law: Law, sigma: Fraction) -> Fraction:
+    """Return an order at which Lambda increases: next to a small root, or right of others.
+
+    ``Lambda(s)`` is about ``log P(R > 0) + m s + k s^2/2`` next to 0.
+    """
+    with working_precision(_FIRST_BITS + 4 * law.width.bit_length()):
+        _, mean, half = log_moment_series(law, 0, 3, given_alive=True)
+        mean, atom = mean + ball(sigma).log(), -(-law.prob_zero()).log1p()
+        root = (mean * mean + 4 * half * atom).sqrt()
+        # of two forms the one that does not cancel
+        guess = (root - mean) / (2 * half) if mean < 0 else 2 * atom / (root + mean)
+    if 0 < guess < _SMALL:
+        return _exact(guess.mid())
+    for exponent in range(_HIGHEST + 1):
+        point = Fraction(2) ** exponent
+        with working_precision(_FIRST_BITS + _lost(law, point)):
+            if growth(law, sigma, point).mid() > 0:
+                return point
+    message = f"the tail index lies above 2^{_HIGHEST}"
+    raise CertificationError(message)
