@@ -252,11 +252,13 @@ def _expansion(law: Law, end: arb, count: int) -> _Expansion:
         beta = share * len(sizes) / 2
         largest = one + beta
     else:
-        beta, largest = arb(0), one + slope / reduce(arb.min, sizes)
+        beta, steepest = arb(0), 1 / reduce(arb.min, sizes)
         y = one + slope / sizes[0]
         if law.uniform:
             length = ball(law.upper - law.lower)
             y = one + slope * (length / sizes[0]).log1p() / length
+            steepest = arb.min(steepest, 1 / (2 * length))
+        largest = one + slope * steepest
     x, remainder = arb(1), [arb(0)]
     for k in range(1, count):
         x = -x * (2 * k - 1) / (4 * k * end)
