@@ -28,8 +28,9 @@ if TYPE_CHECKING:
 _DESCRIPTION = """\
 Prove inequalities about the scales over whole ranges of orders and slopes, for
 every width of a range, by ball arithmetic with adaptive subdivision. Without
-options all listed statements are proved for widths 1 to 256, which takes about
-half an hour. docs/algorithms/proofs.md says what they mean.
+options the listed statements are proved for widths 1 to 256, except those that
+follow from another one. This takes about half an hour.
+docs/algorithms/proofs.md says what they mean.
 
 Exit status: 0 if everything asked for is proved, 1 if something is refuted or
 left undecided.
@@ -76,9 +77,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Prove and print."""
     from fracmoment.certified import STATEMENTS
 
-    names = [
-        _validation.choice("--only", name, STATEMENTS) for name in arguments.only or STATEMENTS
-    ]
+    names = [_validation.choice("--only", name, STATEMENTS) for name in arguments.only or ()]
     widths = None if arguments.widths is None else read_widths(arguments.widths)
     seconds = math.inf
     if arguments.time_limit is not None:
@@ -86,9 +85,11 @@ def run(arguments: argparse.Namespace) -> int:
         _validation.require("--time-limit", seconds, seconds > 0, "> 0")
     jobs = _validation.integer("--jobs", arguments.jobs, 1, 1024)
     if arguments.list:
-        for name in names:
+        for name in names or STATEMENTS:
             print(f"{name}: {describe(STATEMENTS[name])}")
         return 0
+    if not names:  # the others are among their consequences
+        names = [name for name, statement in STATEMENTS.items() if not statement.follows_from]
     results = _prove(names, widths, seconds, jobs)
     if arguments.json:
         print_json({"command": "prove", "statements": [_data(*item) for item in results.items()]})
@@ -122,6 +123,8 @@ def describe(statement: Statement) -> str:
     parts = [f"{name} in [{low}, {high}]" for name, (low, high) in statement.over.items()]
     if statement.widths is not None:
         parts.insert(0, f"widths {statement.widths[0]} to {statement.widths[-1]}")
+    if statement.follows_from:
+        parts.append(f"follows from {statement.follows_from}")
     return f"{statement.claim}; {', '.join(parts)}"
 
 

@@ -41,12 +41,15 @@ class Statement:
         Closed ranges of the variables.
     widths : range or None
         The widths, None where the width is not among the arguments.
+    follows_from : str
+        The statement that implies this one, if one does: a proof of the list needs no other.
     """
 
     claim: str
     inequality: Inequality
     over: Mapping[str, tuple[Fraction, Fraction]] = field(default_factory=dict)
     widths: range | None = range(1, 257)
+    follows_from: str = ""
 
 
 def _excess(slope: arb) -> arb:
@@ -236,12 +239,14 @@ STATEMENTS: dict[str, Statement] = {
         " hence log(sigma_s^2/sigma_He^2) > (2 - s)(2 + 3 y)/(5 (d + 2)) for s < 2",
         Inequality(he_margin, ">", 0, expand="order"),
         {"order": _range("1/4", 2)} | _SLOPES,
+        follows_from="scale_decreasing",  # s <= 2 in its bound
     ),
     "tail_index_decreasing": Statement(
         "Lambda'(alpha) > alpha (2 + 3 y)/(10 (d + alpha)) at the scale of tail index alpha,"
         " hence -10 (d + alpha)/(2 + 3 y) < d alpha/d log sigma < 0",
         Inequality(log_moment_slope_at_scale, ">", tail_bound, expand="order"),
         _ORDERS | _SLOPES,
+        follows_from="scale_decreasing",  # alpha times both sides
     ),
     "expansion": _expansion(2, "1", _SLOPES),
     "expansion_half": _expansion(15, "1/2", _SLOPES),
