@@ -181,7 +181,7 @@ def mixture(rng: np.random.Generator) -> Found:
 
 
 def leaky(rng: np.random.Generator) -> Found:
-    d, slope = widths(rng, 200), Fraction(rng.uniform(0.25, 4))
+    d, slope = widths(rng, 200), Fraction(rng.uniform(1 / 3, 3))
     s = near_edge(rng, -d, 20)
     gain = fm.Gain(fm.LeakyReLU(slope), d)
     return f"{gain} {s}", certified.moment(gain, s, digits=DIGITS), leaky_moment(d, slope, s)
@@ -236,6 +236,24 @@ def distribution(rng: np.random.Generator) -> Found:
     return f"{gain} cdf {r}", certified.cdf(gain, r, digits=15), value
 
 
+def ratio_distribution(rng: np.random.Generator) -> Found:
+    """Given n units of slope 1, the share of them in |g|^2 has a beta law."""
+    d, slope = widths(rng, 200), Fraction(rng.choice([0.0, rng.uniform(0, 2)]))
+    if slope == 1 or d == 1:
+        return "skipped, steps", Enclosure(1, 1), Fraction(1)
+    ends = sorted((slope, Fraction(1)))
+    r = ends[0] + (ends[1] - ends[0]) * Fraction(rng.uniform(0.01, 0.99))
+    gain = fm.Gain(fm.LeakyReLU(slope), d, weights="orthogonal")
+    # X/|g|^2 = a^2 + (1 - a^2) B <= r^2
+    share = mp(Fraction(r * r - slope**2, 1 - slope**2))
+    value = mpmath.mpf(slope < 1)  # n = 0: B is 0
+    for n in range(1, d):
+        below = mpmath.betainc(mpmath.mpf(n) / 2, mpmath.mpf(d - n) / 2, 0, share, regularized=True)
+        value += math.comb(d, n) * (below if slope < 1 else 1 - below)
+    value += slope > 1
+    return f"{gain} cdf {r}", certified.cdf(gain, r, digits=15), value / mpmath.mpf(2) ** d
+
+
 def remainder(rng: np.random.Generator) -> Found:
     gain, s = any_gain(rng), Fraction(rng.uniform(0.05, 4))
     low, high = gain.activation.exact_slopes
@@ -246,7 +264,8 @@ def remainder(rng: np.random.Generator) -> Found:
 
 
 DRAWS: tuple[Callable[[np.random.Generator], Found], ...] = (
-    even, linear, mixture, leaky, against_core, cumulant, tail_index, distribution, remainder,
+    even, linear, mixture, leaky, against_core, cumulant, tail_index, distribution,
+    ratio_distribution, remainder,
 )  # fmt: skip
 
 

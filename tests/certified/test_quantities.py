@@ -8,15 +8,16 @@ from fractions import Fraction
 from typing import Any
 
 import mpmath
+import numpy as np
 import pytest
-from flint import acb, arb_series
+from flint import acb, arb, arb_series
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fracmoment as fm
 from fracmoment import certified
 from fracmoment.certified import CertificationError, Enclosure, Interval, laws
-from fracmoment.certified.laws import Law
+from fracmoment.certified.laws import Law, distribution, inversion, saddle
 from fracmoment.certified.laws.contour import beyond_linear, contour_moment
 from fracmoment.certified.laws.laplace import ratio_moment
 from fracmoment.certified.laws.mixture import chi_moment
@@ -290,6 +291,24 @@ def test_the_rule_of_narrow_layers_agrees_with_the_contour(
             assert narrow[0].rel_accuracy_bits() > 60
 
 
+def test_a_second_peak_far_from_the_first() -> None:
+    # All units on the negative side have probability 2^-1000, and a^(2p) makes up for it.
+    law, p = Law.make(1000, Fraction(6, 10**19), Fraction(6, 10**19)), Fraction(-8186, 1000)
+    with mpmath.workdps(30):
+        square, order = mpmath.mpf("3.6e-37"), mpmath.mpf("-8.186")
+        chi = 2**order * mpmath.gammaprod([500 + order], [500])
+        ordinary = mpmath.fsum(
+            mpmath.binomial(1000, n) * 2**order * mpmath.gammaprod([0.5 * n + order], [0.5 * n])
+            for n in range(200, 1001)
+        )
+        expected = (ordinary / chi + square**order) / mpmath.mpf(2) ** 1000
+        assert square**order > ordinary / chi * mpmath.mpf(10) ** -6
+        with working_precision(100):
+            value = ratio_moment(law, arb_series([laws.ball(p)], prec=1))[0]
+            assert abs(mpmath.mpf(value.str(25, radius=False)) / expected - 1) < 1e-18
+            assert value.rel_accuracy_bits() > 80
+
+
 def test_a_thousand_digits() -> None:
     narrow = fm.Gain(fm.RandomizedLeakyReLU("1/8", "1/3"), 3)
     for gain in (fm.Gain("relu", 10**6), fm.Gain(fm.LeakyReLU("0.01"), 32), narrow):
@@ -448,6 +467,45 @@ def test_jump_of_the_distribution_at_a_slope() -> None:
     assert Fraction(1, 8) in certified.cdf(gain, "1/2")
     assert Fraction(7, 8) in certified.sf(gain, "1/2")
     assert certified.cdf(gain, "0.4999") == Enclosure(0, 0)
+
+
+@pytest.mark.parametrize("width", [1, 3, 20, 150, 4000])
+@pytest.mark.parametrize("weights", ["gaussian", "orthogonal"])
+@pytest.mark.parametrize("ends", [("0", "0"), ("1/4", "1/4"), ("-1/9", "2"), ("1e-20", "2e-20")])
+def test_any_contour_gives_the_same_probability(
+    width: int, weights: str, ends: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    orthogonal = weights == "orthogonal"
+    law = Law.make(width, *(Fraction(a) for a in ends), Fraction(7, 8), orthogonal=orthogonal)
+    point = Fraction(3, 4) if orthogonal else Fraction(round(0.75 * math.sqrt(width) * 64), 64)
+
+    def values(bits: int) -> list[arb]:
+        with working_precision(bits):
+            return [distribution.cdf(law, point), distribution.sf(law, point)]
+
+    best = values(200)
+    assert min(value.rel_accuracy_bits() for value in best) > 80
+    rng = np.random.default_rng(width)
+    for _ in range(4):
+        share, bent = rng.uniform(0.3, 2.0, 2)
+        name = "ratio_saddle" if orthogonal else "tail_saddle"
+        chosen = getattr(saddle, name)
+
+        def moved(*arguments: Any, chosen: Any = chosen, by: Any = (share, bent)) -> saddle.Saddle:
+            centre, radius = chosen(*arguments)
+            return saddle.Saddle(centre * min(by[0], 1), radius * by[1])
+
+        monkeypatch.setattr(distribution, name, moved)
+        monkeypatch.setattr(inversion, "_SHORT", arb(int(rng.choice([1, 64, 200]))))
+        for value, right in zip(values(int(rng.integers(20, 60))), best, strict=True):
+            assert not value.is_finite() or value.overlaps(right)
+
+
+def test_the_ends_of_a_ratio_are_exact() -> None:
+    gain = fm.Gain(fm.LeakyReLU("0.13994"), 6, weights="orthogonal")
+    assert certified.cdf(gain, "0.13994") == Enclosure(Fraction(1, 64), Fraction(1, 64))
+    steep = fm.Gain(fm.RandomizedLeakyReLU(1, 2), 6, weights="orthogonal")
+    assert certified.sf(steep, 1) == Enclosure(Fraction(63, 64), Fraction(63, 64))
 
 
 @pytest.mark.parametrize("weights", ["gaussian", "orthogonal"])

@@ -28,6 +28,7 @@ from fracmoment.certified.laws import unit
 from fracmoment.certified.laws.law import Law, ball
 from fracmoment.certified.laws.saddle import Saddle, moment_saddle
 from fracmoment.certified.laws.series import compose, exponent
+from fracmoment.certified.laws.trapezoid import imaginary_sums
 from fracmoment.certified.precision import working_precision
 
 __all__ = ["beyond_linear", "contour_moment", "serves"]
@@ -39,9 +40,6 @@ _ANGLES = tuple(_ANGLE + _STRIP * (j - 4) / 4 for j in range(9))
 # Up to this width the atom is taken off by a sum over the number of live units, and beyond it where
 # the mean number of live units is below this: the closed form would cancel there.
 _HORNER, _FEW = 24, 0.25
-# Bounds need no digits; nodes are products of an integer and a step of so many bits.
-_BOUND_BITS = 64
-_NODE_BITS = 96
 # Lowest p for `_Subtracted`, which loses about as many bits, above so many bits of precision.
 _DEEPEST, _PRECISE = 16, 400
 
@@ -102,7 +100,7 @@ class _Contour:
     def several(self, z: acb) -> acb:
         """Return V(z)."""
         law, d = self.law, self.law.width
-        live = unit.live(law, z, False)
+        live = unit.live(law, z)
         if not law.has_atom:
             return live**d
         dead = ball(law.dead)
@@ -204,7 +202,7 @@ class _Contour:
         height = self.size * arb(_ANGLES[-1]).cos() * end.sinh()
         if not (real < 0 and real < height):
             return [arb.pos_inf()] * count
-        each = ball(self.law.dead) + unit.live(self.law, acb(real.upper()), False).real
+        each = ball(self.law.dead) + unit.live(self.law, acb(real.upper())).real
         return [self.beyond(each, _ANGLES[-1], end, j) for j in range(count)]
 
 
@@ -321,38 +319,20 @@ def _integrals(contour: _Contour, count: int) -> list[arb]:
         return [arb.nan()] * count
     scale = contour.several(acb(contour.centre)).real * contour.size
     goal = scale * arb(2) ** (-ctx.prec)
-    with working_precision(_bound_bits(contour.law)):
+    with working_precision(unit.bound_bits(contour.law)):
         bounds = _bounds(contour, count, goal)
-        if not all(bound.is_finite() for bound in [*bounds.strip, *bounds.beyond, goal]):
+        known = all(bound.is_finite() for bound in [*bounds.strip, *bounds.beyond, goal])
+        if not (known and all(strip > goal for strip in bounds.strip)):
             return [arb.nan()] * count
         ratio = max((2 * strip / goal).log().upper() for strip in bounds.strip)
         step = (2 * arb.pi() * arb(_STRIP) / ratio).mid()
         nodes = int(float((bounds.end / step).ceil().upper()))
     decay = (2 * arb.pi() * arb(_STRIP) / step).expm1()
-    values = contour.integrands(arb(0), count)
-    totals, peak, drop = [values[0] / 2] + [acb(0)] * (count - 1), exponent(*values), 0
-    for i in range(1, nodes + 1):
-        # Small integrands need fewer digits.
-        with working_precision(max(ctx.prec - drop, _NODE_BITS)):
-            values = contour.integrands(step * i, count)
-        if not values[0].is_finite():
-            return [arb.nan()] * count
-        totals = [total + value for total, value in zip(totals, values, strict=True)]
-        peak = max(peak, exponent(*values))
-        drop = peak - exponent(*values)
+    sums = imaginary_sums(lambda w: contour.integrands(w, count), step, nodes)
     return [
-        total.imag * step + arb(0, (2 * strip / decay + beyond).upper())
-        for total, strip, beyond in zip(totals, bounds.strip, bounds.beyond, strict=True)
+        total + arb(0, (2 * strip / decay + beyond).upper())
+        for total, strip, beyond in zip(sums, bounds.strip, bounds.beyond, strict=True)
     ]
-
-
-def _bound_bits(law: Law) -> int:
-    """Return the precision of bounds: means over short intervals of slopes lose digits."""
-    if not law.uniform:
-        return _BOUND_BITS
-    length = (law.upper - law.lower) / law.upper
-    lost: int = length.denominator.bit_length() - length.numerator.bit_length()
-    return _BOUND_BITS + max(0, lost)
 
 
 def _bounds(contour: _Contour, count: int, goal: arb) -> _Bounds:

@@ -129,7 +129,8 @@ def _shifted_saddle(parts: list[tuple[float, float]], d: int, x: float, upper: b
 
     scale = max(x / d, max(abs(c) for c, _ in parts))
     start = -math.log(scale)
-    logarithm = root(slope, start - 60.0, start + 40.0)
+    smallest = x / d if x > 0 else min(abs(c) for c, _ in parts if c)
+    logarithm = root(slope, start - 60.0, min(max(start, -math.log(smallest)) + 40.0, 650.0))
     u, step = point(logarithm), 1e-3
     change = math.log(point(logarithm + step) / point(logarithm - step))
     curvature = (slope(logarithm + step) - slope(logarithm - step)) / change

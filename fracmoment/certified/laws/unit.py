@@ -14,14 +14,13 @@ from fracmoment.certified.laws.law import Law, ball
 
 __all__ = [
     "absolute_bound",
+    "bound_bits",
     "crosses_between",
+    "height_decay",
     "inverse_distance",
     "inverse_moment",
-    "is_thin",
     "live",
     "live_moment",
-    "live_slope",
-    "narrower",
     "smallest_square",
     "tilted",
 ]
@@ -32,60 +31,40 @@ _SMALL = arb(2) ** -20
 
 _ZERO = Fraction(0)
 
+# Bounds need no digits.
+_BOUND_BITS = 64
+
 # Number of pieces into which the slope interval is cut for an upper bound of a mean over it.
 _PIECES = 16
 
 
-def _not_finite() -> acb:
-    return acb("nan")
-
-
-def live(law: Law, z: acb, analytic: bool, shift: Fraction = _ZERO) -> acb:
+def live(law: Law, z: acb, shift: Fraction = _ZERO) -> acb:
     """Return ``E[(1 - 2 (b - shift) z)^(-1/2); live]`` off its cuts on the real axis.
 
-    Without a shift this is ``E[exp(z Y); live]``, cut along ``[1/(2 b), inf)``. With ``analytic``
-    the result is not finite if the ball z may touch a cut, as `acb.integral` wants.
+    Without a shift this is ``E[exp(z Y); live]``, cut along ``[1/(2 b), inf)``.
     """
-    total = (1 - 2 * z * ball(1 - shift)).rsqrt(analytic=analytic) * ball(law.one)
+    total = (1 - 2 * z * ball(1 - shift)).rsqrt() * ball(law.one)
     if not law.has_slopes:
         return total
     if law.uniform:
-        return total + _uniform(law, z, analytic, shift) * ball(law.slope)
+        return total + _uniform(law, z, shift) * ball(law.slope)
     gap = ball(law.lower * law.lower) - ball(shift)
-    return total + (1 - 2 * gap * z).rsqrt(analytic=analytic) * ball(law.slope)
+    return total + (1 - 2 * gap * z).rsqrt() * ball(law.slope)
 
 
-def live_slope(law: Law, z: acb) -> acb:
-    """Return the derivative of `live` without a shift, ``E[b (1 - 2 b z)^(-3/2); live]``.
+def _uniform(law: Law, z: acb, shift: Fraction) -> acb:
+    """Return the mean of ``(1 - 2 (a^2 - shift) z)^(-1/2)`` over a uniform slope.
 
-    For uniform slopes the mean of b times the range of the other factor, narrow for small z.
+    For small slopes from ``(1 + 2 shift z)^(-1/2) (1 - 2 a^2 z')^(-1/2)``: z' and z lie on the same
+    side of the axis, so that the principal square roots multiply.
     """
-    total = (1 - 2 * z).rsqrt() ** 3 * ball(law.one)
-    if not law.has_slopes:
-        return total
-    if law.uniform:
-        largest = _largest_square(law)
-        range_of_b = arb(largest / 2, largest / 2)
-        return total + (1 - 2 * range_of_b * z).rsqrt() ** 3 * _mean_square(law) * ball(law.slope)
-    square = ball(law.lower) ** 2
-    return total + (1 - 2 * square * z).rsqrt() ** 3 * square * ball(law.slope)
+    whole = 1 + 2 * z * ball(shift)
+    if _is_small(law, z, whole):
+        return _power_series(law, -z / whole, 0) * whole.rsqrt()
+    return _uniform_closed(law, z, shift)
 
 
-def _uniform(law: Law, z: acb, analytic: bool, shift: Fraction) -> acb:
-    """Return the mean of ``(1 - 2 (a^2 - shift) z)^(-1/2)`` over a uniform slope."""
-
-    def closed(point: acb) -> acb:
-        return _uniform_closed(law, point, analytic, shift)
-
-    if shift == 0 and _is_small(law, z):
-        return _power_series(law, -z, 0)
-    value = closed(z)
-    if is_thin(z):
-        return value
-    return narrower(value, _around(closed(z.mid()), z, _steepest(law, -z, 1, shift)))
-
-
-def _uniform_closed(law: Law, z: acb, analytic: bool, shift: Fraction) -> acb:
+def _uniform_closed(law: Law, z: acb, shift: Fraction) -> acb:
     """Return the mean over the slope by an antiderivative.
 
     For Re z >= 0, with ``r = sqrt(2 z)``, it is ``i log(P(a) - i a r)/r``, and for Re z < 0, with
@@ -94,14 +73,13 @@ def _uniform_closed(law: Law, z: acb, analytic: bool, shift: Fraction) -> acb:
     slopes below 0 are reflected.
     """
     right = not z.mid().real < 0
-    root = (2 * z if right else -2 * z).sqrt(analytic=analytic)
+    root = (2 * z if right else -2 * z).sqrt()
     turn = acb(0, -1) if right else acb(1)
 
     def primitive(slope: Fraction) -> acb:
         size = abs(slope)
         inside = 1 - 2 * (ball(size * size) - ball(shift)) * z
-        point = inside.sqrt(analytic=analytic) + root * turn * ball(size)
-        return point.log(analytic=analytic)
+        return (inside.sqrt() + root * turn * ball(size)).log()
 
     low, high = law.lower, law.upper
     total = primitive(high) - primitive(low) if low >= 0 else primitive(high) + primitive(low)
@@ -115,14 +93,8 @@ def _largest_square(law: Law) -> arb:
     return arb.max(ball(law.lower) ** 2, ball(law.upper) ** 2).upper()
 
 
-def _mean_square(law: Law) -> arb:
-    """Return ``E a^2`` of a uniform slope."""
-    low, high = ball(law.lower), ball(law.upper)
-    return (low * low + low * high + high * high) / 3
-
-
-def _is_small(law: Law, t: acb) -> bool:
-    return bool(2 * _largest_square(law) * t.abs_upper() < _SMALL)
+def _is_small(law: Law, t: acb, whole: acb) -> bool:
+    return bool(2 * _largest_square(law) * t.abs_upper() < _SMALL * whole.abs_lower())
 
 
 def _power_series(law: Law, t: acb, j: int) -> acb:
@@ -145,36 +117,6 @@ def _power_series(law: Law, t: acb, j: int) -> acb:
     return (total + acb(error, error)) * factor
 
 
-def is_thin(z: acb) -> bool:
-    return bool(z.rel_accuracy_bits() > ctx.prec // 2)
-
-
-def _steepest(law: Law, t: acb, twice: int, shift: Fraction = _ZERO) -> arb:
-    """Return a bound of ``|d/dt E (1 + 2 (b - shift) t)^(-n/2)|`` for uniform slopes, n = twice."""
-    largest = _largest_square(law)
-    range_of_b = arb(largest / 2, largest / 2) - ball(shift)
-    nearest = (1 + 2 * t * range_of_b).abs_lower()
-    mean = _mean_square(law) + ball(shift)
-    return mean * twice / nearest ** (arb(twice) / 2 + 1)
-
-
-def _around(value: acb, z: acb, steepest: arb) -> acb:
-    """Return the mean value form: a value in the middle of z, and a bound of its change over z.
-
-    Where arguments enter a closed form several times, balls of its values on wide balls are far
-    too large, and a power of the width makes them useless.
-    """
-    change = ((z - z.mid()).abs_upper() * steepest).upper()
-    return value + acb(arb(0, change), arb(0, change))
-
-
-def narrower(a: acb, b: acb) -> acb:
-    """Return the smaller one of two balls that both contain a value."""
-    if not (a.is_finite() and b.is_finite()):
-        return a  # not finite also says: not analytic
-    return b if b.rad() < a.rad() else a
-
-
 def tilted(law: Law, t: acb, length: int) -> acb_series:
     """Return the series in f of ``E exp(-t Y + f g^2/2) = E (1 - f + 2 b t)^(-1/2)``.
 
@@ -192,7 +134,7 @@ def tilted(law: Law, t: acb, length: int) -> acb_series:
 
 
 def _uniform_tilted(law: Law, t: acb, length: int) -> acb_series:
-    if _is_small(law, t):
+    if _is_small(law, t, acb(1)):
         return acb_series([_power_series(law, t, j) for j in range(length)], prec=length)
     root = (2 * t).sqrt()
     high, low = (_area(ball(a), root, length) for a in (law.upper, law.lower))
@@ -254,6 +196,15 @@ def _quotient(y: arb_series) -> arb_series:
 
 
 # ---------------------------------------------------------------- bounds
+
+
+def bound_bits(law: Law) -> int:
+    """Return the precision of bounds: means over short intervals of slopes lose digits."""
+    if not law.uniform:
+        return _BOUND_BITS
+    length = (law.upper - law.lower) / law.upper
+    lost: int = length.denominator.bit_length() - length.numerator.bit_length()
+    return _BOUND_BITS + max(0, lost)
 
 
 def smallest_square(law: Law) -> arb:
@@ -324,15 +275,31 @@ def _pieces(law: Law, shift: Fraction | None) -> list[tuple[arb, arb, arb]]:
 def inverse_distance(law: Law, shift: Fraction) -> arb:
     """Return an upper bound of ``E |2 (b - shift)|^(-1/2)`` over units of ``b != shift``.
 
-    For a slope uniform on an interval of length D, ``|a^2 - shift| >= sqrt(shift) ||a| -
-    sqrt(shift)|``, and the mean of ``|x - y|^(-1/2)`` over x uniform on an interval of length D is
-    at most ``2 sqrt(2/D)``, whatever y; twice that for the two signs of a.
+    On a piece of the slope interval, of length D, the smallest distance serves, or
+    ``|a^2 - shift| >= sqrt(shift) ||a| - sqrt(shift)|``: the mean of ``|x - y|^(-1/2)`` over x
+    uniform on an interval of length D is at most ``2 sqrt(2/D)``, whatever y; twice that for the
+    two signs of a.
     """
-    total = arb(0)
-    for low, high, share in _pieces(law, shift):
-        if not law.uniform or low is high:
-            total += abs(2 * low).rsqrt() * share
+    total, spread = arb(0), arb.pos_inf()
     if law.uniform:
-        mean = 4 * (2 / ball(law.upper - law.lower)).sqrt()
-        total += mean * ball(law.slope) / (2 * ball(shift).sqrt()).sqrt()
+        mean = 4 * (2 * _PIECES / ball(law.upper - law.lower)).sqrt()
+        spread = mean / (2 * ball(shift).sqrt()).sqrt()
+    for low, high, share in _pieces(law, shift):
+        nearest = arb.min(abs(2 * low), abs(2 * high)).rsqrt() if low * high > 0 else arb.pos_inf()
+        total += share * (nearest if low is high else arb.min(nearest, spread))
     return total
+
+
+def height_decay(law: Law, shift: Fraction, last: arb) -> tuple[arb, arb]:
+    """Return theta and K: ``E[|1 - 2 (b - shift) u|^(-1/2)] <= K y^(-theta/2)`` for y = Im u.
+
+    Over units of ``b != shift``, for Re u up to ``last``. Without a shift b may come close to 0:
+    ``|1 - 2 b u|`` is at least 2by, and at least its value at ``last`` or 1.
+    """
+    if shift:
+        return arb(1), inverse_distance(law, shift)
+    if not law.vanishing:
+        return arb(1), inverse_moment(law, arb(1))
+    theta = arb("0.75")
+    least = arb.min(arb(1), 1 - 2 * arb.max(arb(1), _largest_square(law)) * last)
+    return theta, inverse_moment(law, theta) * least ** ((theta - 1) / 2)
