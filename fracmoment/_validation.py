@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 MAX_WIDTH = 2**40
 MAX_DIGITS = 1000
 MAX_ORDER = 2.0**30  # in magnitude; moments of such orders are of no use, and leave every range
-MIN_KEEP_PROB = 1e-300
+MIN_KEEP_PROB = 1e-200  # the parts of a double-double below its first need room
 # Bounds on exact inputs, so that a hostile string such as "1e999999999" costs nothing.
 _MAX_TEXT = 4000
 _MAX_EXPONENT = 5000

@@ -463,3 +463,15 @@ def test_high_cumulants_are_rounded_from_digits():
         unit = gain.log_var() ** (n / 2)
         for value, truth, scale in zip(gain.log_cumulant(n), exact, unit, strict=True):
             assert abs(truth - value) <= math.ulp(max(scale, float(abs(truth))))
+
+
+def test_complex_moments_beyond_the_range_of_doubles_are_infinite():
+    """Each part keeps its sign; a product of a huge and a tiny factor is in range."""
+    gain = fm.Gain("relu", 4)
+    overflow = gain.moment(complex(400, 3))
+    exact = gain.moment(mpmath.mpc(400, 3), digits=20)
+    signs = [math.copysign(math.inf, part) for part in (exact.real, exact.imag)]
+    assert [overflow.real, overflow.imag] == signs
+    gain = fm.Gain("leaky_relu", 1, keep_prob=1e-150)  # keep^-2.1 alone overflows
+    exact = gain.moment(mpmath.mpc(2.1, 1), digits=20)
+    assert abs(gain.moment(complex(2.1, 1)) - exact) <= 1e-15 * abs(exact)

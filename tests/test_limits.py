@@ -73,7 +73,7 @@ def test_death():
     assert fm.prob_dead(fm.Gain("linear", 3), 1000) == 0.0
     # Tiny probabilities are not lost against 1.
     assert fm.prob_dead(fm.Gain("relu", 200), 3) == pytest.approx(3 * 2.0**-200, rel=1e-14)
-    certain = fm.Gain("relu", 1, keep_prob=1e-300)
+    certain = fm.Gain("relu", 1, keep_prob=1e-200)
     assert fm.prob_dead(certain, 2) == 1.0
 
 

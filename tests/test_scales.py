@@ -207,3 +207,34 @@ def test_narrowing_orthogonal_layers_have_the_orders_of_their_outputs():
     assert fm.init_scale("linear", [64, 10], 10, [-9.5, -20], **narrow)[1] == 1.0
     with pytest.raises(ValueError, match="must broadcast"):
         fm.init_scale("linear", [64, 10], [1, 2, 3], 1, **narrow)
+
+
+def test_layers_of_one_unit_at_large_orders():
+    """The moment overflows; the scale does not."""
+    layer = (fm.LeakyReLU(-0.5), 2, 1)
+    for weights in ("gaussian", "orthogonal"):
+        options = {"weights": weights, "preserve": "norm"}
+        for order in (300, 400, 1000.5, 2.0**20):
+            exact = fm.init_scale(*layer, order, digits=30, **options)
+            assert ulps(fm.init_scale(*layer, order, **options), exact) <= 1
+    tiny = fm.Gain(fm.LeakyReLU(1e-8), 1, weights="orthogonal")
+    for order in (-30.5, -50, -500):
+        assert ulps(tiny.scale(order), tiny.scale(order, digits=30)) <= 1
+
+
+@pytest.mark.parametrize(
+    "slopes", [(0.25, 2.5), (1 / 8, 1 / 3), (0.01, 1.0), (0.01, 0.01)], ids=repr
+)
+@pytest.mark.parametrize(("width", "order"), [(2, -22.1), (3, -42.3), (5, -65.5), (16, -116.3)])
+def test_orders_far_below_the_width(slopes, width, order):
+    """Orthogonal layers with slopes off 0 have every order; the integrand is ever steeper there."""
+    gain = fm.Gain(fm.RandomizedLeakyReLU(*slopes), width, weights="orthogonal")
+    assert ulps(gain.scale(order), gain.scale(order, digits=30)) <= 1
+    assert ulps(gain.moment(order), gain.moment(order, digits=30)) <= 1
+
+
+def test_mixtures_refuse_orders_whose_moments_leave_every_range():
+    gain = fm.Gain("relu", 100)
+    assert ulps(gain.scale(1e5), gain.scale(1e5, digits=25)) <= 1
+    with pytest.raises(fm.ConvergenceError, match="only computed with digits="):
+        gain.scale(1e9)

@@ -2,6 +2,7 @@
 #include "fracmoment/kernels.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 #include "fracmoment/special/polygamma.hpp"
 
@@ -116,10 +117,14 @@ void complex_moments(const LawState& law, const double* order, double* out, std:
       set_lane(re, i, order[2 * at]);
       set_lane(im, i, order[2 * at + 1]);
     }
-    const Complex<Vec> value = complex_moment(law, re, im);
+    const ComplexForm<Vec> form = complex_form(law, re, im);
+    const Scaled<Vec> size = exp_scaled<true>(clamp_exponent(form.log.re));
+    const Complex<Vec> value = unit_circle(form.log.im) * form.factor * size.mantissa;
     for (int i = 0; i < W && start + std::size_t(i) < n; ++i) {
-      out[2 * (start + std::size_t(i))] = lane(value.re.hi, i) + lane(value.re.lo, i);
-      out[2 * (start + std::size_t(i)) + 1] = lane(value.im.hi, i) + lane(value.im.lo, i);
+      double* const at = out + 2 * (start + std::size_t(i));
+      const int power = int(lane(size.exponent, i));
+      at[0] = std::ldexp(lane(value.re.hi, i) + lane(value.re.lo, i), power);
+      at[1] = std::ldexp(lane(value.im.hi, i) + lane(value.im.lo, i), power);
     }
   }
 }

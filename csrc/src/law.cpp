@@ -16,6 +16,10 @@ namespace {
 constexpr double kTinyOrder = 1e-5;  // scales of smaller orders come from cumulants
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
+// Whether a moment may be right: the sum of a rule for orders far below -width can leave the range
+// of doubles where the moment does not.
+bool in_range(double moment) { return moment > 0.0 && moment < kInfinity; }
+
 }  // namespace
 
 bool operator==(const LawSpec& a, const LawSpec& b) {
@@ -39,12 +43,13 @@ void GainLaw::moments(const double* order, double* out, std::size_t n, bool give
   const auto by_rule = [&](const Rule& r, const double* s, const std::size_t* index,
                            std::size_t m) {
     const LawState state = impl_->adjusted(r, given_alive);
-    if (index == nullptr) {
-      kernels().moments(state, s, out, m);
-      return;
-    }
-    std::vector<double> part(m);
-    kernels().moments(state, s, part.data(), m);
+    std::vector<double> part(index == nullptr ? 0 : m);
+    double* const values = index == nullptr ? out : part.data();
+    kernels().moments(state, s, values, m);
+    if (state.kind == LawKind::mellin && state.mellin.plan.k > 0)
+      for (std::size_t i = 0; i < m; ++i)
+        if (!in_range(values[i])) values[i] = any_precision_moment(impl_->spec, s[i], given_alive);
+    if (index == nullptr) return;
     for (std::size_t i = 0; i < m; ++i) out[index[i]] = part[i];
   };
   impl_->grouped(order, n, by_rule, [&](double s, std::size_t i) {
@@ -96,10 +101,15 @@ void GainLaw::log_scales(const double* order, Real* out, std::size_t n, bool giv
     const Rule& r = other_rule ? impl_->rule(impl_->bucket(*s), RuleBook::kPreciseLevel) : plain;
     values.resize(m);
     if (m > 1 || *s != 0.0) r.log_moments(s, m, values.data());
-    for (std::size_t i = 0; i < m; ++i)
-      out[index == nullptr ? i : index[i]] =
-          std::abs(s[i]) < kTinyOrder ? impl_->log_scale_near_zero(s[i], given_alive)
-                                      : impl_->log_scale_from(r, s[i], values[i], given_alive);
+    for (std::size_t i = 0; i < m; ++i) {
+      Real& log_scale = out[index == nullptr ? i : index[i]];
+      if (std::abs(s[i]) < kTinyOrder)
+        log_scale = impl_->log_scale_near_zero(s[i], given_alive);
+      else if (std::isfinite(values[i].hi))
+        log_scale = impl_->log_scale_from(r, s[i], values[i], given_alive);
+      else
+        log_scale = any_precision_log_scale(impl_->spec, s[i], given_alive);
+    }
   };
   impl_->grouped(order, n, by_rule, [&](double s, std::size_t i) {
     out[i] = any_precision_log_scale(impl_->spec, s, given_alive);

@@ -246,7 +246,7 @@ void RuleBook::make_mellin(Rule& r, double low, double high, double target,
     if (plan.k > kMaxRaise)
       throw ConvergenceError("no rule in double-double for orders this far below -width");
     if (law.unit.uniform && plan.k > 1) {
-      r.own_unit = std::make_unique<UnitLaw>(with_points(law.unit));
+      r.own_unit = std::make_unique<UnitLaw>(with_points(law.unit, plan.k));
       r.unit = r.own_unit.get();
     }
     if (r.unit->points == 0)
@@ -296,6 +296,12 @@ void RuleBook::fill_mixture(Rule& r, double p_max) const {
   const double d = base.width, q = law.live, sd = std::sqrt(d * q * (1.0 - q));
   const double reach = tilted_mean(p_max) + 9.4 * sd + 42.0 + (sd < 4.0 ? 60.0 : 0.0);
   const std::size_t n = std::size_t(std::min(d, std::ceil(reach)));
+  if (p_max > 32.0) {  // the moment of n live units, over that of one or two
+    const Real half{0.5 * double(n) + 1.0}, p{p_max};
+    const Real log_quotient = log_gamma(half + p) - log_gamma(half) - log_gamma(p + 1.0);
+    if (!(log_quotient.hi < 680.0))
+      throw ConvergenceError("no rule in double-double for orders this high");
+  }
   for (std::vector<double>* part : {&r.hi, &r.lo, &r.inverse_hi, &r.inverse_lo}) part->resize(n);
   for (std::size_t i = 0; i < n; ++i) {
     const Real inverse = reciprocal(double(i) + 1.0);

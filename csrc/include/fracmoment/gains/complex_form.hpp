@@ -96,7 +96,7 @@ FRACMOMENT_INLINE ComplexForm<V> complex_mellin(const LawState& law, V re, V im)
   ComplexForm<V> r{Complex<V>{re_log, im_log} - g.log,
                    sum * splat<V>(law.mellin.constant) * g.shift};
   const Complex<V> dof = half_sum<V>(law.width, re, im);
-  if (law.ratio) {
+  if (plan.k > 0 && law.ratio) {  // divided by the chi moment, which may be infinite
     const ComplexGamma<V> e = gamma_parts(dof + DD<V>(splat<V>(double(plan.k))));
     const DD<V> log_root_two = splat<V>(constant(4));
     r.log =
@@ -110,33 +110,35 @@ FRACMOMENT_INLINE ComplexForm<V> complex_mellin(const LawState& law, V re, V im)
   return r;
 }
 
-// E b^p of one unit, times the chi moment unless the ratio law does without.
+// The layers with one live unit; the ratio law of a layer of one unit has no chi moment.
 template <class V>
-FRACMOMENT_INLINE Complex<V> complex_single(const SingleUnit& unit, V re, V im, bool with_chi) {
-  const auto power = [&](const Real& log_base, V a, V b) {
-    return exp(Complex<V>{splat<V>(log_base) * a, splat<V>(log_base) * b});
-  };
+FRACMOMENT_INLINE ComplexForm<V> complex_single(const SingleUnit& unit, V re, V im, bool with_chi) {
   const V half = splat<V>(0.5);
+  const DD<V> size = slope_size(unit, re);
+  const auto power = [&](const Real& log_base, const DD<V>& a, const DD<V>& b) {  // over exp(size)
+    return exp(Complex<V>{splat<V>(log_base) * a - size, splat<V>(log_base) * b});
+  };
   Complex<V> slopes{};
   for (int i = 0; i < unit.points; ++i)
-    slopes = slopes + power(unit.log_point[i], re * half, im * half) * splat<V>(unit.weight[i]);
+    slopes = slopes + power(unit.log_point[i], DD<V>(re * half), DD<V>(im * half)) *
+                          splat<V>(unit.weight[i]);
   if (unit.uniform) {
     const Complex<V> next{two_sum(re, splat<V>(1.0)), DD<V>(im)};
-    const auto end = [&](const Real& log_x) {
-      return exp(Complex<V>{next.re * splat<V>(log_x), next.im * splat<V>(log_x)});
-    };
-    Complex<V> ends = end(unit.log_upper);
-    if (unit.sign < 0.0) ends = ends + end(unit.log_lower);
-    if (unit.sign > 0.0) ends = ends - end(unit.log_lower);
+    Complex<V> ends = power(unit.log_upper, next.re, next.im);
+    if (unit.sign < 0.0) ends = ends + power(unit.log_lower, next.re, next.im);
+    if (unit.sign > 0.0) ends = ends - power(unit.log_lower, next.re, next.im);
     slopes = slopes + ends / next * splat<V>(unit.density);
   }
-  if (!with_chi) return slopes;
+  const Complex<V> log = real_part_only(splat<V>(unit.log_weight) + size);
+  if (!with_chi) return {log, slopes};
   const ComplexGamma<V> g = gamma_parts(half_sum<V>(1.0, re, im));
-  return slopes * exp(g.log) / g.shift * splat<V>(constant(3)) * power(constant(4), re, im);
+  const DD<V> log_root_two = splat<V>(constant(4));
+  return {log + g.log + Complex<V>{log_root_two * re, log_root_two * im},
+          slopes / g.shift * splat<V>(constant(3))};
 }
 
 template <class V>
-FRACMOMENT_INLINE Complex<V> complex_moment(const LawState& law, V re, V im) {
+FRACMOMENT_INLINE ComplexForm<V> complex_form(const LawState& law, V re, V im) {
   const DD<V> one(splat<V>(1.0));
   ComplexForm<V> r{Complex<V>{}, real_part_only(law.kind == LawKind::one ? one : DD<V>{})};
   if (law.kind == LawKind::chi) {
@@ -146,22 +148,21 @@ FRACMOMENT_INLINE Complex<V> complex_moment(const LawState& law, V re, V im) {
   } else if (law.kind == LawKind::mellin) {
     r = complex_mellin(law, re, im);
   }
-  Complex<V> value = exp(r.log) * r.factor;
-  const bool lone = law.kind == LawKind::none && law.ratio;
-  const bool divide = law.ratio && !lone && (law.kind == LawKind::mixture || law.single != nullptr);
-  Complex<V> chi = real_part_only(one);
-  if (divide) {
-    const ComplexForm<V> c = complex_chi(law, re, im);
-    chi = exp(c.log) * c.factor;
+  if (law.kind == LawKind::none) {
+    r = complex_single(*law.single, re, im, !law.ratio);
+  } else if (law.single != nullptr) {
+    const ComplexForm<V> single = complex_single(*law.single, re, im, true);
+    r.factor = r.factor + single.factor * exp(single.log - r.log);
   }
-  if (law.single != nullptr) {
-    value = value + complex_single(*law.single, re, im, !lone) *
-                        exp(splat<V>(law.single->log_weight)) / chi;
-  } else if (divide) {
-    value = value / chi;
+  const bool divide =
+      law.kind == LawKind::mixture || (law.kind == LawKind::mellin && law.mellin.plan.k == 0);
+  if (law.ratio && divide) {  // by the chi moment
+    const ComplexForm<V> chi = complex_chi(law, re, im);
+    r = {r.log - chi.log, r.factor / chi.factor};
   }
   const DD<V> log_factor = splat<V>(law.log_factor);
-  return value * exp(Complex<V>{log_factor * re - splat<V>(law.log_alive), log_factor * im});
+  r.log = r.log + Complex<V>{log_factor * re - splat<V>(law.log_alive), log_factor * im};
+  return r;
 }
 
 }  // namespace FRACMOMENT_ISA

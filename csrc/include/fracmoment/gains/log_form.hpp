@@ -108,11 +108,11 @@ FRACMOMENT_INLINE LogForm<V> mixture_form(const MixtureRule& rule, V order) {
 // The layers with one live unit; the ratio law of a layer of one unit has no chi moment.
 template <bool Full, class V>
 FRACMOMENT_INLINE LogForm<V> single_form(const SingleUnit& unit, V order, bool with_chi) {
-  const DD<V> slopes = slope_moment(unit, order);
-  if (!with_chi) return {splat<V>(unit.log_weight), slopes};
+  const DD<V> size = slope_size(unit, order), slopes = slope_moment(unit, order, size);
+  const DD<V> log = splat<V>(unit.log_weight) + size;
+  if (!with_chi) return {log, slopes};
   const Gamma<V> g = gamma_parts<Full>(scale_by(two_sum(splat<V>(1.0), order), splat<V>(0.5)));
-  return {splat<V>(unit.log_weight) + g.log + splat<V>(constant(4)) * order,
-          slopes * splat<V>(constant(3)) / g.shift};
+  return {log + g.log + splat<V>(constant(4)) * order, slopes * splat<V>(constant(3)) / g.shift};
 }
 
 // The sum of all weights times z^i, i = 0 at v_first.
@@ -165,9 +165,10 @@ FRACMOMENT_INLINE LogForm<V> log_form(const LawState& law, V order) {
   } else if (law.kind == LawKind::mellin) {
     r = mellin_form<Full>(law, order);
   }
-  if (law.single != nullptr) {
-    const bool lone = law.kind == LawKind::none && law.ratio;
-    const LogForm<V> one = single_form<Full>(*law.single, order, !lone);
+  if (law.kind == LawKind::none) {
+    r = single_form<Full>(*law.single, order, !law.ratio);
+  } else if (law.single != nullptr) {
+    const LogForm<V> one = single_form<Full>(*law.single, order, true);
     r.factor = r.factor + one.factor * exp(one.log - r.log);
   }
   const bool divide =

@@ -28,7 +28,7 @@ Description describe(const LawSpec& spec, bool exact_slopes = false);
 // The uniform part as points, by Gauss-Legendre panels in log A: for rules with added degrees of
 // freedom, whose moments have no closed form beyond the first. No points at all where it would take
 // too many.
-UnitLaw with_points(const UnitLaw& unit);
+UnitLaw with_points(const UnitLaw& unit, int raised);
 // About the smallest squared slope that matters; of uniform ones the smallest if `exactly`.
 double smallest_scale(const UnitLaw& unit, bool exactly = false);
 
