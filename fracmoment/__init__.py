@@ -26,7 +26,7 @@ from fracmoment.ratios import beta_moment, chi_moment, chi_ratio_moment, f_momen
 from fracmoment.scales import init_scale
 
 if TYPE_CHECKING:
-    from fracmoment import certified, export, frameworks, schemes
+    from fracmoment import certified, export, frameworks, nonlinear, schemes
     from fracmoment.depth import DepthLaw, PriorPredictive
     from fracmoment.network import Network
     from fracmoment.networks.trees import audit
@@ -97,6 +97,7 @@ _MODULES = (
     "depth",
     "export",
     "frameworks",
+    "nonlinear",
     "schemes",
     "signals",
     "simulation",
@@ -232,6 +233,7 @@ __all__ = [
     "mean_field_gram",
     "moment_estimate",
     "next_tail_index",
+    "nonlinear",
     "norm_moments",
     "pair_kernels",
     "power_tail",

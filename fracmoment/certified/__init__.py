@@ -18,6 +18,9 @@ True
 True
 """
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from fracmoment.certified.certificates import (
     Verdict,
     check_certificate,
@@ -50,6 +53,9 @@ from fracmoment.certified.quantities import (
 )
 from fracmoment.certified.scales import init_scale
 
+if TYPE_CHECKING:
+    from fracmoment.certified import nonlinear
+
 __all__ = [
     "STATEMENTS",
     "Box",
@@ -70,6 +76,7 @@ __all__ = [
     "log_var",
     "make_certificate",
     "moment",
+    "nonlinear",
     "parse_certificate",
     "prove",
     "scale",
@@ -77,3 +84,11 @@ __all__ = [
     "sf",
     "tail_index",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import on first use what needs SciPy."""
+    if name == "nonlinear":
+        return importlib.import_module("fracmoment.certified.nonlinear")
+    message = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(message)
