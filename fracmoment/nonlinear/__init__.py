@@ -18,13 +18,7 @@ from fracmoment.nonlinear.activations import (
     Tanh,
 )
 from fracmoment.nonlinear.gain import NonlinearGain, init_scale
-from fracmoment.nonlinear.mean_field import (
-    EdgeOfChaos,
-    FixedPoint,
-    MeanField,
-    edge_of_chaos,
-    mean_field_gain,
-)
+from fracmoment.nonlinear.mean_field import FixedPoint, MeanField, mean_field_gain
 from fracmoment.nonlinear.table import GainRow, gain_table
 
 __all__ = [
@@ -34,7 +28,6 @@ __all__ = [
     "SELU",
     "SELU_ALPHA",
     "SELU_LAMBDA",
-    "EdgeOfChaos",
     "Erf",
     "FixedPoint",
     "GainRow",
@@ -48,7 +41,6 @@ __all__ = [
     "Sin",
     "Softplus",
     "Tanh",
-    "edge_of_chaos",
     "gain_table",
     "init_scale",
     "mean_field_gain",

@@ -54,8 +54,7 @@ _GELU_FAR = 100.0
 class NonlinearActivation:
     """Base class of the activations that are not homogeneous; use one of its subclasses.
 
-    An activation is called on numbers or arrays. `derivative` and `second_derivative` leave out
-    the jumps that ELU, CELU and SELU have at 0, where they give the values to the left.
+    An activation is called on numbers or arrays.
 
     Attributes
     ----------
@@ -86,12 +85,11 @@ class NonlinearActivation:
         return plain(self._value(_points(x)))
 
     def derivative(self, x: Any) -> Result:
-        """Return ``phi'(x)``; parameters and result as for the activation itself."""
-        return plain(self._derivative(_points(x)))
+        """Return ``phi'(x)``; parameters and result as for the activation itself.
 
-    def second_derivative(self, x: Any) -> Result:
-        """Return ``phi''(x)``; parameters and result as for the activation itself."""
-        return plain(self._second(_points(x)))
+        At 0, where the derivative of ELU and SELU jumps, it is the one to the left.
+        """
+        return plain(self._derivative(_points(x)))
 
     @property
     def scaling(self) -> tuple[float, float, NonlinearActivation]:
@@ -104,7 +102,13 @@ class NonlinearActivation:
     @property
     def slopes(self) -> tuple[float, float]:
         """The derivative to the left and to the right of 0."""
-        slope = float(self.derivative(0.0))
+        outer, inner, base = self.scaling
+        left, right = base._slopes()
+        return (outer * inner * left, outer * inner * right)
+
+    def _slopes(self) -> tuple[float, float]:
+        """Return the slopes of a base."""
+        slope = float(self._derivative(np.zeros(())))
         return (slope, slope)
 
     def order_edge(self, _variance: float, /) -> float:
@@ -121,15 +125,20 @@ class NonlinearActivation:
         """
         return -1.0 if self.at_zero == 0.0 else -math.inf
 
-    def _value(self, _x: FloatArray, /) -> FloatArray:
-        message = f"{type(self).__name__} is only a base class: use Tanh, GELU or another"
-        raise TypeError(message)
+    def _value(self, x: FloatArray, /) -> FloatArray:
+        outer, inner, base = self._scaled()
+        return outer * base._value(inner * x)
 
     def _derivative(self, x: FloatArray, /) -> FloatArray:
-        raise NotImplementedError
+        outer, inner, base = self._scaled()
+        return outer * inner * base._derivative(inner * x)
 
-    def _second(self, x: FloatArray, /) -> FloatArray:
-        raise NotImplementedError
+    def _scaled(self) -> tuple[float, float, NonlinearActivation]:
+        """Return `scaling` to another activation, which bases do not need."""
+        if self.scaling[2] is self:
+            message = f"{type(self).__name__} is only a base class: use Tanh, GELU or another"
+            raise TypeError(message)
+        return self.scaling
 
     # ------------------------------------------------------------ for the laws
 
@@ -143,12 +152,15 @@ class NonlinearActivation:
         return self._value(x)
 
     def left_reach(self, need: float, /) -> float:
-        """Return an r with ``log|phi(-x)| <= -need`` for x >= r, where phi vanishes to the left."""
-        raise NotImplementedError
+        """Return an r with ``log|phi(-x)| <= -need`` for x >= r, where phi vanishes to the left.
 
-    def left_rate(self, r: float, /) -> float:
-        """Return about how fast ``-log|phi(-r)|`` grows at r > 1, where phi vanishes."""
-        raise NotImplementedError
+        Here for what vanishes like ``exp(x)``, times x where ``phi(0) = 0``.
+        """
+        return need + (math.log(need + 2.0) + 2.0 if self.at_zero == 0.0 else 0.0)
+
+    def left_rate(self, _r: float, /) -> float:
+        """Return about how fast ``-log|phi(-r)|`` grows at an r > 1, where phi vanishes."""
+        return 1.0
 
 
 def _points(x: Any) -> FloatArray:
@@ -179,9 +191,6 @@ class Tanh(NonlinearActivation):
         decay = np.exp(-2.0 * np.abs(x))
         return 4.0 * decay / (1.0 + decay) ** 2
 
-    def _second(self, x: FloatArray) -> FloatArray:
-        return -2.0 * np.tanh(x) * self._derivative(x)
-
 
 @dataclass(frozen=True)
 class LeCunTanh(NonlinearActivation):
@@ -199,15 +208,6 @@ class LeCunTanh(NonlinearActivation):
     def scaling(self) -> tuple[float, float, NonlinearActivation]:
         """``1.7159 tanh(2x/3)``."""
         return (1.7159, 2.0 / 3.0, Tanh())
-
-    def _value(self, x: FloatArray) -> FloatArray:
-        return 1.7159 * np.tanh(x / 1.5)
-
-    def _derivative(self, x: FloatArray) -> FloatArray:
-        return 1.7159 / 1.5 * Tanh()._derivative(x / 1.5)
-
-    def _second(self, x: FloatArray) -> FloatArray:
-        return 1.7159 / 2.25 * Tanh()._second(x / 1.5)
 
 
 @dataclass(frozen=True)
@@ -229,9 +229,6 @@ class Erf(NonlinearActivation):
     def _derivative(self, x: FloatArray) -> FloatArray:
         return 2.0 / math.sqrt(math.pi) * np.exp(-x * x)
 
-    def _second(self, x: FloatArray) -> FloatArray:
-        return -2.0 * x * self._derivative(x)
-
 
 @dataclass(frozen=True)
 class Sin(NonlinearActivation):
@@ -250,9 +247,6 @@ class Sin(NonlinearActivation):
 
     def _derivative(self, x: FloatArray) -> FloatArray:
         return np.cos(x)
-
-    def _second(self, x: FloatArray) -> FloatArray:
-        return -np.sin(x)
 
 
 @dataclass(frozen=True)
@@ -275,9 +269,6 @@ class Sigmoid(NonlinearActivation):
     def _derivative(self, x: FloatArray) -> FloatArray:
         return self._value(x) * self._value(-x)
 
-    def _second(self, x: FloatArray) -> FloatArray:
-        return -np.tanh(0.5 * x) * self._derivative(x)
-
     def log_size(self, x: FloatArray) -> FloatArray:
         """Return the logarithm of the value."""
         result: FloatArray = special.log_expit(x)
@@ -286,14 +277,6 @@ class Sigmoid(NonlinearActivation):
     def from_zero(self, x: FloatArray) -> FloatArray:
         """Return the value less 1/2."""
         return 0.5 * np.tanh(0.5 * x)
-
-    def left_reach(self, need: float, /) -> float:
-        """Return where the exponential tail is small enough."""
-        return need
-
-    def left_rate(self, _r: float, /) -> float:
-        """Return the rate of the exponential tail."""
-        return 1.0
 
 
 @dataclass(frozen=True)
@@ -337,10 +320,6 @@ class Softplus(NonlinearActivation):
         result: FloatArray = special.expit(self.scaling[1] * x)
         return result
 
-    def _second(self, x: FloatArray) -> FloatArray:
-        beta = self.scaling[1]
-        return beta * Sigmoid()._derivative(beta * x)
-
     def log_size(self, x: FloatArray) -> FloatArray:
         """Return the logarithm of the value, for ``beta = 1``."""
         with np.errstate(divide="ignore"):  # where the value underflows, to be replaced
@@ -350,14 +329,6 @@ class Softplus(NonlinearActivation):
     def from_zero(self, x: FloatArray) -> FloatArray:
         """Return the value less log 2, for ``beta = 1``."""
         return np.maximum(x, 0.0) + np.log1p(0.5 * np.expm1(-np.abs(x)))
-
-    def left_reach(self, need: float, /) -> float:
-        """Return where the exponential tail is small enough."""
-        return need
-
-    def left_rate(self, _r: float, /) -> float:
-        """Return the rate of the exponential tail."""
-        return 1.0
 
 
 @dataclass(frozen=True)
@@ -381,9 +352,7 @@ class ELU(NonlinearActivation):
         """Keep the parameter in its exact form."""
         object.__setattr__(self, "alpha", _parameter("alpha", self.alpha))
 
-    @property
-    def slopes(self) -> tuple[float, float]:
-        """The derivative to the left and to the right of 0."""
+    def _slopes(self) -> tuple[float, float]:
         return (self._alpha, 1.0)
 
     @property
@@ -395,9 +364,6 @@ class ELU(NonlinearActivation):
 
     def _derivative(self, x: FloatArray) -> FloatArray:
         return np.where(x > 0.0, 1.0, self._alpha * np.exp(np.minimum(x, 0.0)))
-
-    def _second(self, x: FloatArray) -> FloatArray:
-        return np.where(x > 0.0, 0.0, self._alpha * np.exp(np.minimum(x, 0.0)))
 
 
 @dataclass(frozen=True)
@@ -427,21 +393,6 @@ class CELU(NonlinearActivation):
         alpha = _validation.as_float("alpha", self.alpha)
         return (alpha, 1.0 / alpha, ELU())
 
-    @property
-    def slopes(self) -> tuple[float, float]:
-        """The derivative to the left and to the right of 0."""
-        return (1.0, 1.0)
-
-    def _value(self, x: FloatArray) -> FloatArray:
-        alpha = self.scaling[0]
-        return np.where(x > 0.0, x, alpha * np.expm1(np.minimum(x, 0.0) / alpha))
-
-    def _derivative(self, x: FloatArray) -> FloatArray:
-        return np.exp(np.minimum(x, 0.0) / self.scaling[0])
-
-    def _second(self, x: FloatArray) -> FloatArray:
-        return np.where(x > 0.0, 0.0, self._derivative(x) / self.scaling[0])
-
 
 @dataclass(frozen=True)
 class SELU(NonlinearActivation):
@@ -461,20 +412,6 @@ class SELU(NonlinearActivation):
     def scaling(self) -> tuple[float, float, NonlinearActivation]:
         """``lambda ELU(alpha)``."""
         return (SELU_LAMBDA, 1.0, ELU(SELU_ALPHA))
-
-    @property
-    def slopes(self) -> tuple[float, float]:
-        """The derivative to the left and to the right of 0."""
-        return (SELU_LAMBDA * SELU_ALPHA, SELU_LAMBDA)
-
-    def _value(self, x: FloatArray) -> FloatArray:
-        return SELU_LAMBDA * ELU(SELU_ALPHA)._value(x)
-
-    def _derivative(self, x: FloatArray) -> FloatArray:
-        return SELU_LAMBDA * ELU(SELU_ALPHA)._derivative(x)
-
-    def _second(self, x: FloatArray) -> FloatArray:
-        return SELU_LAMBDA * ELU(SELU_ALPHA)._second(x)
 
 
 @dataclass(frozen=True)
@@ -498,22 +435,10 @@ class SiLU(NonlinearActivation):
         result: FloatArray = special.expit(x) * (1.0 + x * special.expit(-x))
         return result
 
-    def _second(self, x: FloatArray) -> FloatArray:
-        x = np.clip(x, -1e3, 1e3)
-        return Sigmoid()._derivative(x) * (2.0 - x * np.tanh(0.5 * x))
-
     def log_size(self, x: FloatArray) -> FloatArray:
         """Return the logarithm of the size."""
         result: FloatArray = np.log(np.abs(x)) + special.log_expit(x)
         return result
-
-    def left_reach(self, need: float, /) -> float:
-        """Return where ``x exp(-x)`` is small enough."""
-        return need + math.log(need + 2.0) + 2.0
-
-    def left_rate(self, _r: float, /) -> float:
-        """Return the rate of the exponential tail."""
-        return 1.0
 
 
 @dataclass(frozen=True)
@@ -550,25 +475,11 @@ class Mish(NonlinearActivation):
         x = np.clip(x, -1e3, 1e3)
         return self._factor(x) + x * self._slope(x)
 
-    def _second(self, x: FloatArray) -> FloatArray:
-        x = np.clip(x, -1e3, 1e3)
-        bend = special.expit(-x) - 2.0 * self._factor(x) * special.expit(x)
-        result: FloatArray = self._slope(x) * (2.0 + x * bend)
-        return result
-
     def log_size(self, x: FloatArray) -> FloatArray:
         """Return the logarithm of the size."""
         e = np.exp(-np.abs(x))
         below = x + np.log((e + 2.0) / (e * (e + 2.0) + 2.0))
         return np.log(np.abs(x)) + np.where(x > 0.0, np.log(self._factor(np.abs(x))), below)
-
-    def left_reach(self, need: float, /) -> float:
-        """Return where ``x exp(-x)`` is small enough."""
-        return need + math.log(need + 2.0) + 2.0
-
-    def left_rate(self, _r: float, /) -> float:
-        """Return the rate of the exponential tail."""
-        return 1.0
 
 
 @dataclass(frozen=True)
@@ -625,23 +536,13 @@ class GELU(NonlinearActivation):
         if self.exact:
             result = special.ndtr(x) + x * _normal_density(x)
         else:
-            result = special.expit(self._inner(x)) + x * self._slope(x)[0]
+            result = special.expit(self._inner(x)) + x * self._slope(x)
         return result
 
-    def _second(self, x: FloatArray) -> FloatArray:
-        x = np.clip(x, -_GELU_FAR, _GELU_FAR)
-        if self.exact:
-            return _normal_density(x) * (2.0 - x * x)
-        first, second = self._slope(x)
-        return 2.0 * first + x * second
-
-    def _slope(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return the first two derivatives of the logistic factor of the tanh form."""
-        inner = self._inner(x)
+    def _slope(self, x: FloatArray) -> FloatArray:
+        """Return the derivative of the logistic factor of the tanh form."""
         first = 2.0 * _GELU_SLOPE * (1.0 + 3.0 * _GELU_CUBIC * x * x)
-        second = 12.0 * _GELU_SLOPE * _GELU_CUBIC * x
-        density = Sigmoid()._derivative(inner)
-        return density * first, density * (second - first * first * np.tanh(0.5 * inner))
+        return Sigmoid()._derivative(self._inner(x)) * first
 
     def log_size(self, x: FloatArray) -> FloatArray:
         """Return the logarithm of the size."""

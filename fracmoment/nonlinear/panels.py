@@ -77,9 +77,8 @@ def nodes(phi: NonlinearActivation, q: float, log_t: float = -math.inf, power: i
         negative = _half_line(_edges(left, reach, q), q, 0.0)
     else:
         # Values near 0 are rare for large t where phi(0) > 0: far points count more.
-        far = math.sqrt(
-            q * (needed + 2.0 * min(math.exp(min(log_t, 600.0)), 1e250) * phi.at_zero**2)
-        )
+        extra = 2.0 * min(math.exp(min(log_t, 600.0)), 1e250) * phi.at_zero**2
+        far = math.sqrt(q) * (math.sqrt(needed + extra) + math.sqrt(2.0 * power))
         end = phi.left_reach(_NEGLIGIBLE + 0.5 * max(log_t, 0.0))
         if end < far:
             rest = float(special.log_ndtr(-end / math.sqrt(q)))

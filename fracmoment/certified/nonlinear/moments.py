@@ -42,9 +42,9 @@ def mean_square(unit: Unit, q: Fraction) -> arb:
 
 def gain_moment(unit: Unit, q: Fraction, width: int, order: Fraction) -> arb:
     """Return ``E R_q^order``."""
-    balls = UnitBalls(unit, ball(unit.inner**2 * q))
     p = ball(order) / 2
     power = max(0, math.floor(order / 2) + 1 + _EXTRA)
+    balls = UnitBalls(unit, ball(unit.inner**2 * q), power)
     rule = _Rule(balls, width, p, power)
     return arb(unit.outer) ** ball(order) * rule.integral() * arb.fac_ui(power) / rule.c.gamma()
 
@@ -68,12 +68,9 @@ class _Rule:
         """Return the integral over the line."""
         mean = self.balls.moment(1)
         largest = self.balls.moment(self.power) if self.power else arb(1)
-        whole = (
-            (self.width * largest) ** self.power
-            if self.power == 1
-            else largest * arb(self.width) ** self.power
-        )
+        whole = largest * arb(self.width) ** self.power  # E X^m <= d^m E Y^m
         step, aliasing = self._step()
+        self._check(self._expected(step))
         start = math.log(float(self.c.mid()) / (self.width * float(mean.mid())))
         first = last = round(start / step) - _BLOCK // 2
         last += _BLOCK
@@ -91,7 +88,15 @@ class _Rule:
         total += arb(0, rest.upper())
         return total * arb(step) / (1 + arb(0, aliasing.upper()))
 
-    def _check(self, count: int) -> None:
+    def _expected(self, step: float) -> float:
+        """Return how many nodes it takes to the right where all units' decay is needed, or 0."""
+        if self.balls.unit.inverse is None or self.p >= 0:
+            return 0.0
+        theta, count = self._theta()
+        rate = float((self.p + theta * count).mid())
+        return ctx.prec * math.log(2) / (max(rate, 1e-9) * step) if count == self.width else 0.0
+
+    def _check(self, count: float) -> None:
         if count > _MOST:
             message = (
                 f"a moment at width {self.width} needs more than {_MOST} values of the Laplace "

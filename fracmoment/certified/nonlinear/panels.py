@@ -127,15 +127,18 @@ class UnitBalls:
         The activation; only its base counts here.
     q : arb
         Variance of x.
+    power : int, optional
+        The highest power of Y whose mean counts: means of higher ones get wide balls.
     """
 
-    def __init__(self, unit: Unit, q: arb) -> None:
+    def __init__(self, unit: Unit, q: arb, power: int = 1) -> None:
         self.unit, self.q = unit, q
         bits = ctx.prec + 24
         self._count = math.ceil(bits * math.log(2) / (2 * math.log(_RHO))) + 2
         self._root = math.sqrt(float(q))
-        # Where the normal density is negligible.
-        self._end = self._root * math.sqrt(2 * (bits * math.log(2) + 20))
+        # Where the normal density is negligible, times the power of x.
+        reach = math.sqrt(2 * (bits * math.log(2) + 20)) + math.sqrt(2 * power)
+        self._end = self._root * reach
         self._panels: dict[tuple[bool, float, float], _Panel] = {}
         self._limits = {right: self._limit_start(right) for right in (True, False)}
 
