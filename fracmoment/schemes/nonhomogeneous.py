@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fracmoment import _validation
+from fracmoment import _validation, nonlinear
 from fracmoment._results import plain
 from fracmoment.schemes.base import Numbers, Scheme
 from fracmoment.schemes.entries import ENTRIES, draw_entries
@@ -23,8 +24,25 @@ _WHY = (
     "The scale enters the activation, so no gain is independent of the input. For an input of root"
     " mean square 1 the pre-activations are{normal} standard normal, and {moments}. The root mean"
     " square of the next layer's input only tends to a constant as the width grows, so deeper"
-    " layers are those of mean field."
+    " layers are those of mean field. fracmoment.nonlinear.NonlinearGain is the exact law of one"
+    " layer."
 )
+
+
+@cache
+def _first(activation: str) -> float:
+    """Return the mean square of units with standard normal pre-activations."""
+    return float(nonlinear.MeanField(activation, 1.0).variance_map(1.0))
+
+
+@cache
+def _limit(activation: str) -> float:
+    """Return the mean square to which units tend in depth, at the gain 1."""
+    return next(
+        point.variance
+        for point in nonlinear.MeanField(activation, 1.0).fixed_points()
+        if point.stable
+    )
 
 
 @dataclass(frozen=True)
@@ -54,8 +72,7 @@ class _UnitVariance(Scheme):
 class SelfNormalizing(_UnitVariance):
     """Variance ``1/fan_in`` for SELU, whose constants make mean 0 and variance 1 a fixed point.
 
-    ``selu(z) = lambda z`` for ``z > 0`` and ``lambda alpha (exp(z) - 1)`` below, with lambda =
-    1.0507009873554805 and alpha = 1.6732632423543772 [KUMH17].
+    The activation is `fracmoment.nonlinear.SELU` [KUMH17].
 
     Parameters
     ----------
@@ -76,10 +93,11 @@ class SelfNormalizing(_UnitVariance):
         return "selu"
 
     def _state(self, site: Site) -> Statement:
-        moments = "the units have mean 0 and mean square 1"
+        moments = f"the units have mean 0 and mean square {_first('selu'):.3g}"
         return self._statement(
             site,
-            "Mean 0 and mean square 1 of the units, a stable fixed point of mean field.",
+            f"Mean 0 and mean square {_limit('selu'):.3g} of the units, a stable fixed point of"
+            " mean field.",
             Numbers(),
             self._why(moments),
             evidence="asymptotic",
@@ -109,10 +127,11 @@ class LeCunTanh(_UnitVariance):
         return "lecun_tanh"
 
     def _state(self, site: Site) -> Statement:
-        moments = "the units have mean 0 and mean square 0.750"
+        moments = f"the units have mean 0 and mean square {_first('lecun_tanh'):.3f}"
         return self._statement(
             site,
-            "The order of magnitude: in mean field the mean square of the units tends to 0.382.",
+            "The order of magnitude: in mean field the mean square of the units tends to"
+            f" {_limit('lecun_tanh'):.3f}.",
             Numbers(),
             self._why(moments),
             evidence="asymptotic",

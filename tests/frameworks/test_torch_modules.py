@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 
 import fracmoment as fm
@@ -130,7 +131,7 @@ def test_what_is_not_known_is_refused_by_path(torch, ft):
     with pytest.raises(ValueError, match="GELU") as caught:
         ft.init_module_(model)
     message = str(caught.value)
-    for part in ("0 (Linear)", "2.0 (Linear)", "ReLU6 '2.1'", "3.weight_ih_l0: LSTM"):
+    for part in ("0 (Linear)", "2.0 (Linear)", "ReLU6 '2.1', whose", "3.weight_ih_l0: LSTM"):
         assert part in message
     assert torch.equal(model[0].weight, before)  # nothing is changed before all is known
     told = {"0": "relu", "2.*": (fm.LeakyReLU(0.3), 0.5)}
@@ -140,6 +141,46 @@ def test_what_is_not_known_is_refused_by_path(torch, ft):
     assert report["2.0"].keep_prob == 0.5
     assert {reason for _, reason in report.skipped} == {"as asked"}
     assert "told, not read: 0, 2.0" in str(report)
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        (lambda nn: nn.Tanh(), "tanh"),
+        (lambda nn: nn.SELU(), "selu"),
+        (lambda nn: nn.GELU(approximate="tanh"), "gelu_tanh"),
+        (lambda nn: nn.Softplus(beta=2.0), fm.nonlinear.Softplus(2.0)),
+        (lambda nn: nn.ELU(0.5), fm.nonlinear.ELU(0.5)),
+    ],
+)
+def test_refusals_of_nonlinear_units_tell_the_mean_field_gain(torch, ft, module, name):
+    nn = torch.nn
+    unit = module(nn)
+    with pytest.raises(ValueError, match="not homogeneous") as caught:
+        ft.init_module_(nn.Sequential(nn.Linear(4, 4), unit, nn.Linear(4, 4)))
+    assert f"sigma = {fm.nonlinear.mean_field_gain(name):.6g}/sqrt(fan_in)" in str(caught.value)
+    x = torch.linspace(-3.0, 3.0, 13, dtype=torch.float64)
+    phi = fm.nonlinear.activations.as_nonlinear(name)
+    np.testing.assert_allclose(unit(x).numpy(), phi(x.numpy()), rtol=1e-13)
+
+
+def test_units_without_a_law_are_refused_as_unknown(torch, ft):
+    nn = torch.nn
+    with pytest.raises(ValueError, match="effect is not known"):
+        ft.init_module_(nn.Sequential(nn.Linear(4, 4), nn.ELU(-1.0), nn.Linear(4, 4)))
+
+
+def test_gains_of_the_table_are_torchs(torch):
+    named = {"Linear": "linear", "ReLU": "relu", "LeakyReLU": "leaky_relu", "Tanh": "tanh"}
+    named |= {"Sigmoid": "sigmoid", "SELU": "selu"}
+    for row in fm.nonlinear.gain_table():
+        name = named.get(type(row.activation).__name__)
+        if row.torch is None:
+            assert name is None
+            with pytest.raises(ValueError, match="Unsupported"):
+                torch.nn.init.calculate_gain(type(row.activation).__name__.lower())
+        else:
+            assert row.torch == torch.nn.init.calculate_gain(name)
 
 
 def test_residual_sums_need_to_be_told(torch, ft):

@@ -13,6 +13,7 @@ import torch
 from torch import fx, nn
 from torch.nn import functional
 
+from fracmoment import nonlinear
 from fracmoment.activations import Activation, LeakyReLU, Linear, RandomizedLeakyReLU, ReLU
 
 if TYPE_CHECKING:
@@ -36,6 +37,15 @@ NORMALIZATIONS = tuple(
     )
     if hasattr(nn, name)  # RMSNorm came with torch 2.4
 )
+
+#: Units that are not homogeneous, by the name of torch's module.
+_NONLINEAR = {
+    kind.__name__: kind
+    for kind in (
+        *(nonlinear.Tanh, nonlinear.Sigmoid, nonlinear.SELU, nonlinear.GELU, nonlinear.SiLU),
+        *(nonlinear.ELU, nonlinear.CELU, nonlinear.Softplus, nonlinear.Mish),
+    )
+}
 
 _DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d)
 _SHAPES = (nn.Identity, nn.Flatten, nn.Unflatten, nn.PixelShuffle, nn.ChannelShuffle)
@@ -76,10 +86,14 @@ class Unknown(NamedTuple):
 
 
 class _Step(NamedTuple):
-    """One operation: its kind, and the activation, probability, note or name that goes with it."""
+    """One operation: its kind, and the activation, probability, note or name that goes with it.
+
+    ``more`` continues the message where the operation cannot be followed.
+    """
 
     kind: str
     value: Any = None
+    more: str = ""
 
 
 def layer_of(module: nn.Module) -> bool:
@@ -162,7 +176,7 @@ def _follow(node: fx.Node, modules: dict[str, nn.Module], mode: str) -> Followin
             notes.append(f"the moment is that of what enters {step.value}")
             break
         else:
-            return Unknown(f"it is followed by {step.value}")
+            return Unknown(f"it is followed by {step.value}{step.more}")
     if keep_prob == 0.0:
         return Unknown("dropout behind it keeps nothing")
     return Following(activation or Linear(), keep_prob, tuple(notes))
@@ -211,10 +225,28 @@ def _of_module(module: nn.Module, path: str, mode: str) -> _Step:
     if isinstance(module, _SHAPES):
         return _Step("through")
     if isinstance(module, _OUTPUTS):
-        return _Step("squash", kind)
+        return _Step("squash", kind, _nonlinear_words(module))
     if type(module).__module__ in _RESIZING:
         return _Step("resize", f"{kind} changes norms, which is not made up for")
-    return _Step("unknown", f"{kind}, whose effect is not known")
+    return _Step("unknown", kind, _nonlinear_words(module) or ", whose effect is not known")
+
+
+def _nonlinear_words(module: nn.Module) -> str:
+    """Return why no scale is exact for a nonlinear unit, and its mean field gain; "" for others."""
+    unit = _NONLINEAR.get(type(module).__name__)
+    if unit is None or not getattr(module, "alpha", 1.0) > 0.0:
+        return ""
+    parameters = {
+        name: getattr(module, name)
+        for name in ("alpha", "beta", "approximate")
+        if hasattr(unit, name) and hasattr(module, name)
+    }
+    gain = nonlinear.mean_field_gain(unit(**parameters))
+    return (
+        ", which is not homogeneous: what a scale preserves depends on the input. Mean field keeps "
+        f"pre-activations of variance 1 by sigma = {gain:.6g}/sqrt(fan_in), see "
+        "fracmoment.nonlinear"
+    )
 
 
 def _activation_of(module: nn.Module, mode: str) -> Activation | None:
