@@ -33,6 +33,8 @@ RELATIVE = {
     # The index is a root: its error is that of log M(s)/s, about 1e-20, divided by the slope of
     # that function, Var(log R)/2, which is 2.5e-10 for a linear layer of width 10^9.
     "tail_index": 5e-12,
+    # An order s multiplies the rounding of one unit's mean by s/2; none beyond 3 is in the table.
+    "nonlinear moment": 2e-15,
     # digits=40 against tables of 42 digits.
     "digits=40": 1e-38,
 }
