@@ -205,6 +205,14 @@ def test_variance_of_wide_layers_does_not_cancel() -> None:
     assert layer.mean() == layer.moment(1.0)
 
 
+def test_high_orders_of_small_inputs_need_far_points() -> None:
+    """``E |x/2|^s (1 + O(x))``, most of it beyond 6 deviations, where panels once ended."""
+    q, order = 1e-16, 37.0
+    linear = fm.Gain("linear", 3).moment(order) * (0.5 * math.sqrt(q)) ** order
+    for name in ("gelu", "gelu_tanh", "silu"):
+        assert NonlinearGain(name, 3, q).moment(order) == pytest.approx(linear, rel=1e-12)
+
+
 def test_results_do_not_depend_on_what_was_computed_before() -> None:
     fresh, used = NonlinearGain("mish", 40, 1.3), NonlinearGain("mish", 40, 1.3)
     used.moment(np.linspace(-20.0, 40.0, 200))
