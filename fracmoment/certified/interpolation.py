@@ -35,6 +35,8 @@ _QUOTIENT, _SHARE = 2.5, 5
 # Halvings of an interval of orders; most terms in the order, and nodes in the slope; cells along
 # slopes and orders in which polynomials are bounded.
 _HALVINGS, _DEGREE, _MOST_NODES, _CELLS, _ORDER_CELLS = 12, 32, 80, 32, 8
+# Halvings of the largest slope that are tried for the first one beyond 0.
+_FROM_ZERO = (4, 8, 12, 16, 24, 32, 48, 64)
 # Interpolants are as close as this part of what a value may change over its piece.
 _CLOSE = 2.0**-8
 _BITS = 128
@@ -227,10 +229,36 @@ def remainder_range(
                 parts.append(Enclosure.of_ball(part))
                 continue
             turn = arb.min(arb(_TURN), _MOST_TURN / arb.max(abs(ball(over.high)), arb(1)))
-            for ends in _slope_pieces(small.lower, large.lower):
+            first = small.lower
+            if first == 0:
+                first, next_to_zero = _from_zero(large, over)
+                parts.append(next_to_zero)
+            for ends in _slope_pieces(first, large.lower):
                 slopes = _Slopes(*ends, turn.mid())
                 parts.append(_remainder_over_slopes(small, slopes, over))
     return hull(*parts)
+
+
+def _from_zero(law: Law, over: _Orders) -> tuple[Fraction, Enclosure]:
+    """Return a slope, and the range of the remainder over the slopes from 0 to it.
+
+    The squared scale decreases with the slope: at every order it lies between its values at the
+    ends, so that its coefficients may be taken to lie between those at the ends.
+    """
+    last = over.coefficients(law)[0]
+    zero = over.coefficients(law.with_slope(Fraction(0)))
+    for halvings in _FROM_ZERO:
+        cut = law.lower / 2**halvings
+        ends = zip(zero, over.coefficients(law.with_slope(cut)), strict=True)
+        row = [a.union(b) for a, b in ends]
+        first, slope = _expansion(law.with_slope(arb(0).union(ball(cut))))
+        value = first + (2 - ball(over.centre)) * slope
+        row[0] += value - value
+        if over.degree > 1:
+            row[1] += slope - slope
+        if row[0].rad() < abs(last - zero[0]) * _CLOSE:
+            break
+    return cut, Enclosure.of_ball(_polynomial_range([row], over.span))
 
 
 def _remainder_over_slopes(law: Law, slopes: _Slopes, over: _Orders) -> Enclosure:

@@ -250,7 +250,7 @@ def scale_remainder(
 
     The expansion is that of `fracmoment.scale_squared_remainder`, an exact rational number here;
     parameters are those of `scale`. At order 2 the remainder is exactly 0. Over intervals see the
-    notes of `cumulant`; slopes must not contain 0.
+    notes of `cumulant`.
 
     Examples
     --------
@@ -270,7 +270,6 @@ def scale_remainder(
     if low == high == 2 and not (alive and law.has_atom):
         return Enclosure(0, 0)
     if not (corners.point and low == high):
-        corners.require_positive()
         return remainder_range(law, corners.large, (low, high), alive)
     first, last = gain.activation.exact_slopes if negative_slope is None else corners.slopes
 
@@ -471,12 +470,6 @@ class _Corners:
         """Refuse slopes from 0 on where R > 0 is given: the law of R jumps at slope 0."""
         if not self.point and self.slopes[0] == 0:
             message = "negative_slope must not contain 0: conditions on R > 0 jump there"
-            raise ValueError(message)
-
-    def require_positive(self) -> None:
-        """Refuse intervals of slopes that contain 0."""
-        if not self.point and self.slopes[0] == 0:
-            message = "negative_slope must not contain 0 for the remainder of the expansion"
             raise ValueError(message)
 
     def require_order(self, low: Fraction, high: Fraction, given_alive: bool) -> None:

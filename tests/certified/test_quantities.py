@@ -198,6 +198,8 @@ def test_ranges_are_narrow(gain: fm.Gain) -> None:
         (("0.1", "0.3"), ("0.5", "0.5"), {"keep_prob": "0.5"}),
         (("0.1", "0.15"), ("-0.01", "0.01"), {"keep_prob": "0.5"}),
         (("0.5", "1.5"), ("3", "3.05"), {"weights": "orthogonal"}),
+        (("0", "0.3"), ("0.5", "0.5"), {}),
+        (("0", "0.1"), ("1", "1.01"), {}),
     ],
 )
 def test_remainders_over_intervals(
@@ -217,6 +219,18 @@ def test_remainders_over_intervals(
             gain = fm.Gain(fm.LeakyReLU(over_slopes.lower + over_slopes.width * i / 3), 200, **more)
             order = over_orders.lower + over_orders.width * j / 3
             inner.append(certified.scale_remainder(gain, order, digits=15, given_alive=alive))
+    assert all(e in over for e in inner)
+    size = max(e.upper for e in inner) - min(e.lower for e in inner)
+    assert over.upper - over.lower < size * 1.1
+
+
+def test_remainders_of_narrow_layers_over_slopes_on_both_sides_of_zero() -> None:
+    gain = fm.Gain("leaky_relu", 2)
+    over = certified.scale_remainder(gain, "0.5", negative_slope=Interval("-0.2", "0.1"))
+    inner = [
+        certified.scale_remainder(fm.Gain(fm.LeakyReLU(a), 2), "0.5")
+        for a in ("0", "1e-30", "1e-9", "1e-5", "0.001", "0.02", "0.1", "-0.2")
+    ]
     assert all(e in over for e in inner)
     size = max(e.upper for e in inner) - min(e.lower for e in inner)
     assert over.upper - over.lower < size * 1.1
@@ -536,7 +550,7 @@ def test_bad_input_is_refused() -> None:
         (lambda: certified.moment(leaky, 1, negative_slope=0.1), "Interval"),
         (lambda: certified.log_mean(leaky, negative_slope=Interval(0, 1)), "jump"),
         (lambda: certified.log_var(leaky, negative_slope=Interval(0, 1)), "jump"),
-        (lambda: certified.scale_remainder(leaky, 1, negative_slope=Interval(0, 1)), "contain 0"),
+        (lambda: certified.scale_remainder(leaky, 0, negative_slope=Interval(0, 1)), "jump"),
         (lambda: certified.scale_remainder(relu, Interval(0, 1)), "order"),
         (lambda: certified.tail_index(relu, 0), "sigma"),
         (lambda: certified.cumulant(relu, 9), "n must"),
