@@ -20,7 +20,7 @@ from fracmoment.certified import CertificationError, Enclosure, Interval, laws
 from fracmoment.certified.laws import Law, distribution, inversion, saddle
 from fracmoment.certified.laws.contour import beyond_linear, contour_moment
 from fracmoment.certified.laws.laplace import ratio_moment
-from fracmoment.certified.laws.mixture import chi_moment
+from fracmoment.certified.laws.mixture import chi_moment, mixture_moment
 from fracmoment.certified.laws.narrow import narrow_moment
 from fracmoment.certified.laws.series import series_length
 from fracmoment.certified.precision import working_precision
@@ -303,6 +303,17 @@ def test_the_rule_of_narrow_layers_agrees_with_the_contour(
             assert all(narrow[j].overlaps(contour[j]) for j in range(3))
             assert min(narrow[j].rel_accuracy_bits() for j in range(3)) > 30
             assert narrow[0].rel_accuracy_bits() > 60
+
+
+@pytest.mark.parametrize("keep", [1, Fraction(1, 100)])
+def test_wide_mixtures_agree_with_the_contour(keep: Any) -> None:
+    law = Law.make(3 * 10**6, 0, 0, keep)
+    with working_precision(160), series_length(3):
+        for order in ("-0.99", "0", "0.5", "41"):
+            p = arb_series([laws.ball(Fraction(order)) / 2, 1], prec=3)
+            sums, contour = mixture_moment(law, p), contour_moment(law, p)
+            assert all(sums[j].overlaps(contour[j]) for j in range(3))
+            assert min(contour[j].rel_accuracy_bits() for j in range(1, 3)) > 100
 
 
 def test_a_second_peak_far_from_the_first() -> None:

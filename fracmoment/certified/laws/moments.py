@@ -2,7 +2,8 @@
 
 Which method serves which law:
 
-- live units of slope 1 only (linear, ReLU, dropout on either): finite sums (`mixture`);
+- live units of slope 1 only (linear, ReLU, dropout on either): finite sums (`mixture`), up to a
+  width of about a million;
 - one unit: closed form, the first part of `contour`;
 - other narrow layers: the Laplace transform, by series for small and large arguments and a Gauss
   rule between (`narrow`);
@@ -35,6 +36,10 @@ __all__ = [
     "moment_series",
     "scale",
 ]
+
+
+# Variance of the number of live units above which a contour has fewer nodes than sums have terms.
+_MANY = 250_000
 
 
 def moment_series(law: Law, order: Any, length: int, given_alive: bool = False) -> list[arb]:
@@ -76,7 +81,7 @@ def moment_series(law: Law, order: Any, length: int, given_alive: bool = False) 
 
 def _gaussian(law: Law, p: arb_series) -> arb_series:
     """Return ``E[X^p; X > 0]``."""
-    if not law.has_slopes:
+    if not law.has_slopes and law.width * law.one * law.dead < _MANY:
         return mixture_moment(law, p)
     if narrow.serves(law, p):
         return narrow.narrow_moment(law, p)
