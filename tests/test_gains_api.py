@@ -456,6 +456,34 @@ def test_large_imaginary_parts_are_rounded_from_digits():
         assert abs(exact - value) <= math.ulp(float(abs(exact)))
 
 
+# Laws and orders where the terms of the sums are up to 2^60 times the moment.
+CANCELLING = [
+    ((0.0, 10.0), 2, 0.5, "orthogonal", -0.04888582422011867 - 15.900001425834342j),
+    ((0.0, 2.5), 4, 0.9, "orthogonal", -0.5947220284129022 + 14.719391984061106j),
+    ((-2.5, 1.0), 4, 0.9, "gaussian", -0.04962710489027411 - 15.688910670263866j),
+    ((1e-8, 1.0), 2, 0.05, "gaussian", -0.46385638852751987 - 15.891875886258594j),
+    ((0.01, 0.01), 2, 0.05, "orthogonal", -0.099523839636807 + 15.333598398146362j),
+    ((0.01, 1.0), 3, 0.5, "orthogonal", -0.9549709732363518 - 14.632675870044684j),
+    ((-0.25, 0.01), 6, 1.0, "gaussian", -5.828114489947422 - 13.059153570903366j),
+    ((-0.25, 10.0), 64, 1.0, "gaussian", -63.73942122721725 + 10.006033994192432j),
+    ((-2.5, -0.25), 3, 1.0, "orthogonal", -2.4548669541171253 + 15.633179347562809j),
+    ((1e-8, 2.5), 16, 1.0, "orthogonal", -35.199056300028566 - 13.651248521512345j),
+    ((0.0, 0.0), 64, 1.0, "gaussian", 1 + 300j),
+    ((0.2, 0.2), 8, 1.0, "gaussian", 400 + 3j),
+]
+
+
+@pytest.mark.parametrize(("slopes", "width", "keep_prob", "weights", "order"), CANCELLING)
+def test_complex_moments_whose_terms_cancel(slopes, width, keep_prob, weights, order):
+    activation = fm.RandomizedLeakyReLU(*slopes)
+    gain = fm.Gain(activation, width, keep_prob=keep_prob, weights=weights)
+    exact = gain.moment(order, digits=25, given_alive=True)
+    value = gain.moment(order, given_alive=True)
+    assert abs(exact - value) <= math.ulp(float(abs(exact)))
+    both = gain.moment([order, order.conjugate()], given_alive=True)
+    assert both.tolist() == [value, value.conjugate()]
+
+
 def test_high_cumulants_are_rounded_from_digits():
     gain = fm.Gain("relu", [3, 64])
     for n in (4, 5, 12):

@@ -36,6 +36,7 @@ def everything(law: fm.Gain) -> bytes:
     values = [
         fresh.moment(orders, given_alive=True),
         fresh.moment(orders + 2j, given_alive=True),
+        fresh.moment(orders[:12] + 15.9j, given_alive=True),  # some of them from digits
         fresh.scale(orders[orders > 0]),
         np.array([fresh.log_mean(), fresh.log_var(), fresh.tail_index(fresh.scale(1.0))]),
         fresh.pdf(points),

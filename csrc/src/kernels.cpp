@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "fracmoment/special/polygamma.hpp"
 
@@ -109,6 +110,7 @@ void moments(const LawState& law, const double* order, double* out, std::size_t 
     store_lanes(out + i, rounded(log_form<false>(law, load_lanes(order + i, n - i))), n - i);
 }
 
+// Not a number where the terms of a sum cancel by more than law.most_loss, or leave the range.
 void complex_moments(const LawState& law, const double* order, double* out, std::size_t n) {
   for (std::size_t start = 0; start < n; start += W) {
     Vec re{}, im{};
@@ -123,6 +125,10 @@ void complex_moments(const LawState& law, const double* order, double* out, std:
     for (int i = 0; i < W && start + std::size_t(i) < n; ++i) {
       double* const at = out + 2 * (start + std::size_t(i));
       const int power = int(lane(size.exponent, i));
+      if (!(lane(form.loss, i) <= law.most_loss)) {
+        at[0] = at[1] = std::numeric_limits<double>::quiet_NaN();
+        continue;
+      }
       at[0] = std::ldexp(lane(value.re.hi, i) + lane(value.re.lo, i), power);
       at[1] = std::ldexp(lane(value.im.hi, i) + lane(value.im.lo, i), power);
     }

@@ -13,7 +13,8 @@
 namespace fracmoment {
 namespace {
 
-constexpr double kTinyOrder = 1e-5;  // scales of smaller orders come from cumulants
+constexpr double kTinyOrder = 1e-5;         // scales of smaller orders come from cumulants
+constexpr double kLargestImaginary = 16.0;  // of orders: sums cancel too much beyond
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 // Whether a moment may be right: the sum of a rule for orders far below -width can leave the range
@@ -63,13 +64,18 @@ void GainLaw::moments(const std::complex<double>* order, std::complex<double>* o
     const double size = std::abs(order[i].imag());
     int level = 1;
     while (level < RuleBook::kPreciseLevel && size > std::ldexp(1.0, level)) ++level;
-    if (impl_->law.kind == LawKind::mellin && size > 16.0) {
+    const bool level_free = impl_->law.kind != LawKind::mellin;
+    const Rule* r = nullptr;
+    try {
+      if (level_free || size <= kLargestImaginary)
+        r = &impl_->rule(impl_->bucket(order[i].real()), level_free ? 0 : level);
+    } catch (const ConvergenceError&) {  // no rule in double-double
+    }
+    if (r == nullptr) {
       out[i] = any_precision_complex_moment(impl_->spec, order[i], given_alive);
       continue;
     }
-    const bool level_free = impl_->law.kind != LawKind::mellin;
-    const Rule& r = impl_->rule(impl_->bucket(order[i].real()), level_free ? 0 : level);
-    const LawState state = impl_->adjusted(r, given_alive);
+    const LawState state = impl_->adjusted(*r, given_alive);
     // neighbours with the same rule go together
     std::size_t end = i + 1;
     while (end < n && impl_->bucket(order[end].real()) == impl_->bucket(order[i].real()) &&
@@ -78,6 +84,9 @@ void GainLaw::moments(const std::complex<double>* order, std::complex<double>* o
       ++end;
     kernels().complex_moments(state, reinterpret_cast<const double*>(order + i),
                               reinterpret_cast<double*>(out + i), end - i);
+    for (; i < end; ++i)
+      if (std::isnan(out[i].real()))
+        out[i] = any_precision_complex_moment(impl_->spec, order[i], given_alive);
     i = end - 1;
   }
 }

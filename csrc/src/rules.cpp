@@ -25,10 +25,10 @@ double log_gamma_decay(double c, double w, double angle) {
   return 0.5 * (c - 0.5) * rough_log(1.0 + (w / c) * (w / c)) - w * angle;
 }
 
-// The largest step, a multiple of 1/256, whose aliasing error is below exp(-target): w solves
-// log_gamma_decay(c, w) + log_gamma_decay(e, w) = -target; the slope is nearly -atan(w/c) -
-// atan(w/e).
-double trapezoid_step(double c, double e, double target) {
+// The largest step, a multiple of 1/256, whose aliasing error is below exp(-target) of the sum of
+// the moduli of the terms: w solves log_gamma_decay(c, w) + log_gamma_decay(e, w) = -target; the
+// slope is nearly -atan(w/c) - atan(w/e). An imaginary part brings the first alias nearer.
+double trapezoid_step(double c, double e, double target, double imaginary) {
   double w = 0.8 * target;
   for (int i = 0; i < 8; ++i) {
     const double angle_c = rough_arctangent(w / c), angle_e = rough_arctangent(w / e);
@@ -36,7 +36,8 @@ double trapezoid_step(double c, double e, double target) {
     w = std::max(1.0, w + excess / (angle_c + angle_e));
     if (std::abs(excess) < 0.3) break;  // the step just taken leaves its square, below 0.001
   }
-  return std::max(1.0, std::floor(256.0 * 6.283185307179586 / (w + 0.05))) / 256.0;
+  w += 0.05 + imaginary;
+  return std::max(1.0, std::floor(256.0 * 6.283185307179586 / w)) / 256.0;
 }
 
 Real reciprocal(double n) { return n < 128.0 ? inverse_integer(int(n)) : Real(1.0) / Real(n); }
@@ -177,8 +178,9 @@ std::unique_ptr<Rule> RuleBook::make_rule(int key, int level) const {
   } else if (law.kind == LawKind::mellin) {
     const Range p = range(key);
     double target = key == kTight ? 62.0 : kTarget;
-    if (level > 0) target = 44.0 + 1.6 * std::ldexp(1.0, level);  // |Gamma(m-p)| decays so
-    make_mellin(*r, p.low, p.high, target, law.atom && key == -2);
+    if (level > 0) target = 62.0;
+    const double imaginary = level > 0 ? std::ldexp(0.5, level) : 0.0;  // largest |Im p|
+    make_mellin(*r, p.low, p.high, target, imaginary, law.atom && key == -2);
   }
   r->serves_zero = law.kind != LawKind::mellin || (range(key).low <= 0.0 && range(key).high >= 0.0);
   return r;
@@ -225,7 +227,7 @@ void RuleBook::set_ends(MellinPlan& plan) const {
 }
 
 // A rule for p in [low, high].
-void RuleBook::make_mellin(Rule& r, double low, double high, double target,
+void RuleBook::make_mellin(Rule& r, double low, double high, double target, double imaginary,
                            bool drop_single) const {
   const bool ends = target == kTarget;
   MellinPlan plan;
@@ -248,13 +250,15 @@ void RuleBook::make_mellin(Rule& r, double low, double high, double target,
     if (law.unit.uniform && plan.k > 1) {
       r.own_unit = std::make_unique<UnitLaw>(with_points(law.unit, plan.k));
       r.unit = r.own_unit.get();
+      r.state.most_loss = 0x1p9;  // quadrature over the slopes errs by 2^-66
     }
     if (r.unit->points == 0)
       throw ConvergenceError("no rule in double-double for slopes of such different size");
   }
   const double c_low = plan.m - high, c_high = plan.m - low;
-  plan.h = trapezoid_step(c_high, half + plan.k + high, target);
+  plan.h = trapezoid_step(c_high, half + plan.k + high, target, imaginary);
   plan.target = target;
+  plan.complex = imaginary > 0.0;
   plan.tail_exponent = law.atom ? (drop_single ? 0.5 : 0.3) : half + plan.k + low;
   // the nodes reach to v = (target + 8)/exponent; exp(v) must not overflow
   if (!(plan.tail_exponent * 600.0 > target + 8.0))

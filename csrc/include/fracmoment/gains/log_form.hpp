@@ -43,6 +43,7 @@ struct LawState {
   MixtureRule mixture;
   MellinRule mellin;
   const SingleUnit* single = nullptr;  // one live unit, where it is left out of the rule
+  double most_loss = 0x1p26;           // sums of complex orders may cancel by that: see law.cpp
 };
 
 inline namespace FRACMOMENT_ISA {

@@ -33,6 +33,7 @@ struct MellinPlan {
   Real log_single{0.0};
   double log_whole = 0.0;
   double target = 44.0;        // what is left out is below exp(-target) of the whole
+  bool complex = false;        // sums will cancel
   double tail_exponent = 1.0;  // the integrand decays at least like exp(-tail_exponent v)
   double all_decay = 0.0;      // beyond this v every scale b has decayed
   // Ends of known ratios (ends.hpp), none if the number of rates is 0. On the left the integrand is
@@ -91,7 +92,7 @@ class MellinKernel {
   MellinKernel(const UnitLaw& law, const MellinPlan& plan)
       : law_(law),
         plan_(plan),
-        uniform_(law, plan.m),
+        uniform_(law, plan.m, plan.complex),
         miller_(plan.k > 0 ? std::max(plan.k, plan.m) : plan.m, law.width) {
     for (int j = 0; j <= plan.m; ++j)
       for (int l = 0; l <= plan.k; ++l) coefficient_.push_back(unit_coefficient(j, l));

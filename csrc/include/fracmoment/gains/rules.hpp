@@ -116,7 +116,8 @@ class RuleBook {
   void leave_single_out(MellinPlan& plan) const;
   void attach_single(Rule& r, const Real& log_weight) const;
   void set_ends(MellinPlan& plan) const;
-  void make_mellin(Rule& r, double low, double high, double target, bool drop_single) const;
+  void make_mellin(Rule& r, double low, double high, double target, double imaginary,
+                   bool drop_single) const;
   double tilted_mean(double p) const;
   void fill_mixture(Rule& r, double p_max) const;
 

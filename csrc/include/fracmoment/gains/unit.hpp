@@ -90,14 +90,18 @@ FRACMOMENT_INLINE Pair<V> inverse_root(const Pair<V>& x) {
 template <bool Full, class V>
 class UniformMoments {
  public:
-  FRACMOMENT_INLINE UniformMoments(const UnitLaw& law, int m) : law_(law), m_(m) {
+  FRACMOMENT_INLINE UniformMoments(const UnitLaw& law, int m, bool complex) : law_(law), m_(m) {
     if (!law.uniform) return;
     // F_j ~ tau^(2j+1)/(2j+1): the recurrence upwards cancels for small tau = tanh(asinh x) and the
     // power series is slow for large tau. They change where tau^(2m+1) is 1e-9 if Full, which
     // leaves 20 digits of the 29 of the logarithm; else 1e-6, which leaves 19 of 25, or 23 of 29
-    // for large m, where narrow intervals need more.
+    // for large m, where narrow intervals need more. For complex orders, whose sums cancel, the
+    // series is as long as the tables allow: 1e-4, or more for m > 12.
     precise_ = Full || m > 8;
-    const double change = (Full ? 20.7 : 13.8) / (2 * m + 1), accuracy = Full ? 52.0 : 44.0;
+    const double accuracy = complex ? 62.0 : (Full ? 52.0 : 44.0);
+    const double longest = accuracy / (2 * (124 - m));
+    const double change =
+        complex ? std::max(9.2 / (2 * m + 1), longest) : (Full ? 20.7 : 13.8) / (2 * m + 1);
     threshold_ = 1.0;
     for (int i = 0; i < 60 && threshold_ > 1e-3; ++i) {
       if (rough_log(threshold_) <= -change) break;
