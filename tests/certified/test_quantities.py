@@ -601,6 +601,27 @@ def test_tail_index_next_to_zero() -> None:
     assert certified.tail_index(gain, Fraction(1, 4), digits=40) in two_terms
 
 
+@pytest.mark.parametrize(
+    ("ends", "keep", "order"),
+    [
+        (("1.7336369885013938", "1.7336369885013938"), "0.15709669401393914", "26.2"),
+        (("8.4e-12", "4.3e-11"), "0.8236491304004586", "1.1"),
+        (("0", "0"), "0.5", "0.07"),
+        (("0.1", "0.1"), "1", "1e-9"),
+    ],
+)
+def test_tail_indices_whose_first_guesses_are_poor(
+    ends: tuple[str, str], keep: str, order: str
+) -> None:
+    activation = fm.RandomizedLeakyReLU(*ends)
+    for weights in ("gaussian", "orthogonal"):
+        gain = fm.Gain(activation, 12, keep_prob=keep, inverted_dropout=False, weights=weights)
+        sigma = certified.scale(gain, order, digits=60)
+        over = certified.tail_index(gain, Interval(sigma.lower, sigma.upper), digits=12)
+        assert order in over
+        assert over.digits >= 11
+
+
 def test_tail_index_too_close_to_zero_says_so() -> None:
     with pytest.raises(certified.CertificationError, match="below 2"):
         certified.tail_index(fm.Gain("relu", 10**6), 1)

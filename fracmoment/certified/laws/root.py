@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from fractions import Fraction
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from fracmoment.certified.laws.moments import log_mean, log_moment, log_moment_s
 from fracmoment.certified.precision import CertificationError, working_precision
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 __all__ = ["drift", "growth", "tail_root", "top"]
 
@@ -22,6 +23,8 @@ _LOWEST, _HIGHEST = -15_000, 20
 _LARGEST_BITS = 40_000
 # Bits of the first steps of Newton's method; below this order it begins at the root of a parabola.
 _FIRST_BITS, _SMALL = 48, 0.25
+# How many orders are tried, each after one more step at a higher precision.
+_PROPOSALS = 6
 
 
 def growth(law: Law, sigma: Any, order: Any) -> arb:
@@ -69,12 +72,12 @@ def tail_root(law: Law, sigma: Fraction, digits: int) -> tuple[Fraction, Fractio
     if tiny := _tiny_root(law, sigma, digits):
         return tiny
     goal = digits * 3322 // 1000 + 8
-    point = _newton(law, sigma, goal)
-    step = point / 10 ** (digits + 1)
-    with working_precision(goal + _lost(law, point)):
-        signs = [sign(partial(growth, law, sigma, s)) for s in (point - step, point + step)]
-    if signs == [-1, 1]:
-        return point - step, point + step
+    for point in itertools.islice(_newton(law, sigma, goal), _PROPOSALS):
+        step = point / 10 ** (digits + 1)
+        with working_precision(goal + _lost(law, point)):
+            signs = [sign(partial(growth, law, sigma, s)) for s in (point - step, point + step)]
+        if signs == [-1, 1]:
+            return point - step, point + step
     message = f"{digits} digits of the tail index could not be proved near {float(point):g}"
     raise CertificationError(message)
 
@@ -120,15 +123,15 @@ def _lost(law: Law, point: Fraction) -> int:
     return 20 + 2 * law.width.bit_length() + 2 * max(0, -_exponent(point))
 
 
-def _newton(law: Law, sigma: Fraction, goal: int) -> Fraction:
-    """Return an order next to the root, by Newton's method.
+def _newton(law: Law, sigma: Fraction, goal: int) -> Iterator[Fraction]:
+    """Yield orders that are next to the root if ever, by Newton's method.
 
-    From the right of the root it converges monotonically, because Lambda is convex, and one step
-    leads there. The precision grows with what is known.
+    From the right of the root it converges monotonically, because Lambda is convex. The precision
+    grows with what is known.
     """
-    point, bits = _first_guess(law, sigma), _FIRST_BITS
+    point, bits, spare = _first_guess(law, sigma), _FIRST_BITS, 0
     while True:
-        with working_precision(bits + _lost(law, point)):
+        with working_precision(bits + spare + _lost(law, point)):
             value, slope = log_moment_series(law, point, 2)
             slope = slope + ball(sigma).log()
             change = ((value + ball(point) * ball(sigma).log()) / slope).mid()
@@ -144,12 +147,13 @@ def _newton(law: Law, sigma: Fraction, goal: int) -> Fraction:
         known = 2 * (_exponent(point) - _exponent(abs(exact - point) or point / 2**goal)) - 8
         point = exact
         if known >= goal and bits >= goal:
-            return point
+            yield point
+            spare = 2 * spare + _FIRST_BITS
         bits = min(goal, max(_FIRST_BITS, 2 * known))
 
 
 def _first_guess(law: Law, sigma: Fraction) -> Fraction:
-    """Return an order at which Lambda increases: next to a small root, or right of others.
+    """Return an order right of the root: next to a small root, or a power of 2.
 
     ``Lambda(s)`` is about ``log P(R > 0) + m s + k s^2/2`` next to 0.
     """
@@ -159,12 +163,11 @@ def _first_guess(law: Law, sigma: Fraction) -> Fraction:
         root = (mean * mean + 4 * half * atom).sqrt()
         # of two forms the one that does not cancel
         guess = (root - mean) / (2 * half) if mean < 0 else 2 * atom / (root + mean)
-    if 0 < guess < _SMALL:
-        return _exact(guess.mid())
-    for exponent in range(_HIGHEST + 1):
-        point = Fraction(2) ** exponent
+    point = _exact(guess.mid()) if 0 < guess < _SMALL else Fraction(1)
+    while point < 2**_HIGHEST:
         with working_precision(_FIRST_BITS + _lost(law, point)):
             if growth(law, sigma, point).mid() > 0:
                 return point
+        point *= 2
     message = f"the tail index lies above 2^{_HIGHEST}"
     raise CertificationError(message)
