@@ -17,7 +17,7 @@ from fracmoment.plotting import (
     plot_curves,
     plot_spectra,
 )
-from fracmoment.plotting.style import NEUTRAL, add_legend, new_figure
+from fracmoment.plotting.style import NEUTRAL, add_legend, new_figure, plain_ticks
 from fracmoment.products import lyapunov_spectrum
 from fracmoment.signals import MeanField, jacobian_moments
 from fracmoment.simulation import simulate_jacobian, simulate_signals
@@ -68,6 +68,7 @@ def _correlation_figure(run: Run) -> Figure:
     plot_curves(
         curves, right, xlabel="depth k (layers)", ylabel=r"mean of $1 - $cosine", yscale="log"
     ).set_title("orthogonal inputs: mean over networks", size="medium")
+    plain_ticks(right.yaxis, (0.01, 0.03, 0.1, 0.3, 1.0))
     return figure
 
 
@@ -114,6 +115,7 @@ def _jacobian_figure(run: Run) -> Figure:
     plot_curves(
         spreads, right, xlabel="depth k (layers)", ylabel="spread of the squared singular values"
     )
+    plain_ticks(right.xaxis, (1, 5, 10, 15, 20))
     return figure
 
 

@@ -38,7 +38,7 @@ LAW = "0.15"
 MEASURED = "#b2182b"
 SECOND = "#2166ac"
 #: Reference lines: what is not the subject of a picture.
-NEUTRAL = "0.5"
+NEUTRAL = "0.58"
 #: Shades of nested ranges, the inner first.
 BANDS = ("0.66", "0.78", "0.89")
 
