@@ -100,7 +100,14 @@ $(VENV)/.docs: $(VENV)/.environment
 	$(PIP) install -qq --group docs
 	@touch $@
 
-docs: $(VENV)/.built $(VENV)/.docs
+# The pictures of the gallery, drawn again when the code of figures changes.
+FIGURE_SOURCES := $(shell find fracmoment/figures fracmoment/plotting -name '*.py')
+docs/pictures/.drawn: $(FIGURE_SOURCES) | $(VENV)/.built
+	@echo "== pictures of the gallery"
+	$(BIN)/fracmoment figures --out docs/pictures
+	@touch $@
+
+docs: $(VENV)/.built $(VENV)/.docs docs/pictures/.drawn
 	$(BIN)/sphinx-build --fail-on-warning --keep-going -q -j auto docs build/site
 	@echo "build/site/index.html"
 
@@ -121,5 +128,5 @@ format: $(VENV)/.environment
 	$(BIN)/clang-format -i $(CPP_FILES)
 
 clean:
-	rm -rf $(VENV) build dist docs/api out .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist docs/api docs/pictures out .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

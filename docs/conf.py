@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from typing import Any
 
@@ -39,7 +40,9 @@ autodoc_default_options = {"members": True, "show-inheritance": True}
 autosummary_generate = True
 autosummary_imported_members = True
 autosummary_ignore_module_all = False
-# The adapters are read without their frameworks.
+# The adapters are read without their frameworks. SciPy looks for torch when it is imported, so it
+# has to be before.
+importlib.import_module("scipy.stats")
 autodoc_mock_imports = ["torch", "jax", "jaxlib", "flax", "keras", "haiku", "equinox"]
 
 
@@ -54,5 +57,13 @@ def escape_bars(*arguments: Any) -> None:
             )
 
 
+def add_pictures(_app: Any, page: str, source: list[str]) -> None:
+    """Put the pictures into the gallery, which the repository has without them."""
+    if page == "gallery":
+        picture = r"### \1\n\n![\1](pictures/\1.png)"
+        source[0] = re.sub(r"^### ([\w-]+)$", picture, source[0], flags=re.MULTILINE)
+
+
 def setup(app: Any) -> None:
     app.connect("autodoc-process-docstring", escape_bars, priority=900)
+    app.connect("source-read", add_pictures)

@@ -131,10 +131,11 @@ def _plot_excess(ax: Axes, *, squared: bool) -> None:
 # ---------------------------------------------------------------- figures 2, 5 and 6
 
 
-def _laws(run: Run, activation: Activation | str, part: int) -> list[LawCurve]:
+def _laws(run: Run, activation: Activation, part: int) -> list[LawCurve]:
     """Return the laws of log |x| after the layers for s = 2 and 1, with the paper's few draws."""
     laws = []
-    for order, label in ((2.0, "s = 2 (He)"), (1.0, "s = 1")):
+    known = "LeCun" if activation == Linear() else "He"
+    for order, label in ((2.0, f"s = 2 ({known})"), (1.0, "s = 1")):
         gains, scales = _layers(activation, order, _DEPTH)
         draws = simulate_log_norms(
             gains,
@@ -155,7 +156,7 @@ _LOG_NORM = "ln |x|, norm of the output"
 def _figure_2(run: Run) -> Figure:
     figure = new_figure(11.0, 4.6)
     left, right = figure.subplots(1, 2)
-    laws = _laws(run, "relu", 0)
+    laws = _laws(run, ReLU(), 0)
     plot_densities(laws, left, xlabel=_LOG_NORM)
     plot_distributions(laws, right, xlabel=_LOG_NORM)
     return figure
