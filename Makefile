@@ -91,9 +91,9 @@ sanitize-thread:
 	$(call sanitized_build,thread,thread)
 	TSAN_OPTIONS=halt_on_error=1 $(call sanitized_pytest,thread,libtsan.so) $(CORE_TESTS) -k thread
 
+# BENCH has more options: make bench BENCH='--compare out/old.json'.
 bench: $(VENV)/.built
-	$(PY) -m benchmarks
-	$(PY) -m benchmarks.simulation
+	$(PY) -m benchmarks --out out/benchmarks $(BENCH)
 
 # The site of docs/ in build/site. Warnings are errors: a link that leads nowhere is one.
 $(VENV)/.docs: $(VENV)/.environment

@@ -1,121 +1,167 @@
-"""Time of the laws at finite depth: ``python -m benchmarks.depth``.
+"""Laws of whole networks: first values, next ones, quantiles, a far tail.
 
-Every value is compared with the table of 40-digit references first (tests/reference/depth_law.csv).
-Processor time: of setting up a law with its first value, of the next values, of a first far tail,
-and of quantiles. Beside it mpmath inverting the same transform, and what a Monte Carlo estimate of
-the same relative accuracy (1e-8) would take at the measured cost of a sample.
+Tails are held against the references of 40 digits (tests/reference/depth_law.csv), as relative
+errors. Beside them the same contour integral by hand, and what simulation would take for a
+relative error of 1e-8: its time for a sample, times 10^16.
 """
 
 from __future__ import annotations
 
 import csv
+import functools
 import math
-import pathlib
-import sys
-import time
-from typing import Any
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import mpmath
 import numpy as np
 
 import fracmoment as fm
 
-from .timing import machine, seconds
+from . import peers
+from .case import OURS, Case, Check, Method
+from .simulation import STANDARD_ERRORS
 
-TABLE = pathlib.Path(__file__).parent.parent / "tests" / "reference" / "depth_law.csv"
-LAWS: dict[str, tuple[str, int, int, float]] = {
-    "linear64x10": ("linear", 64, 10, 0.125),
-    "relu16x20": ("relu", 16, 20, 0.35),
-    "relu8x1000": ("relu", 8, 1000, 0.5),
-    "linear1e6x1e6": ("linear", 10**6, 10**6, 0.001),
-}
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
+    from .timing import Effort
 
-def rows(name: str) -> list[dict[str, str]]:
-    with TABLE.open(newline="") as file:
-        return [row for row in csv.DictReader(file) if row["network"] == name]
+TABLE = Path(__file__).parent.parent / "tests" / "reference" / "depth_law.csv"
+ALLOWED = 1e-8  # what is promised of tails
+GOAL = 1e-8  # of a simulation
 
 
-def worst_error(law: fm.DepthLaw, name: str) -> float:
-    """The largest relative error of tails."""
-    worst = 0.0
-    for row in rows(name):
-        y, tail = float(row["y"]), float(row["tail"])
-        found = law.sf(y) if row["upper"] == "1" else law.cdf(y)
-        worst = max(worst, abs(float(found) / tail - 1.0))
-    return worst
+@dataclass(frozen=True)
+class Deep:
+    """A network of equal layers."""
+
+    name: str
+    activation: str
+    width: int
+    depth: int
+    sigma: float
+
+    def law(self) -> fm.DepthLaw:
+        return fm.DepthLaw(fm.Gain(self.activation, self.width), self.sigma, self.depth)
+
+    def steps(self) -> peers.Steps:
+        return peers.Steps(self.activation, self.width, self.sigma, self.depth)
+
+    def tails(self) -> list[tuple[float, bool, float]]:
+        """Points, whether the tail is the upper one, and its true value."""
+        with TABLE.open(newline="") as file:
+            rows = [row for row in csv.DictReader(file) if row["network"] == self.name]
+        return [(float(row["y"]), row["upper"] == "1", float(row["tail"])) for row in rows]
 
 
-def processor_time(run: Any) -> float:
-    begin = time.process_time()
-    run()
-    return time.process_time() - begin
+NETWORKS = [
+    Deep("linear64x10", "linear", 64, 10, 0.125),
+    Deep("relu16x20", "relu", 16, 20, 0.35),
+    Deep("relu8x1000", "relu", 8, 1000, 0.5),
+    Deep("linear1e6x1e6", "linear", 10**6, 10**6, 0.001),
+]
 
 
-def by_mpmath(width: int, depth: int, sigma: float, y: float) -> float:
-    """P(Y > y) of a linear network, along a vertical line at order 4."""
-    with mpmath.workdps(20):
-        half = mpmath.mpf(width) / 2
-
-        def integrand(t: Any) -> Any:
-            z = mpmath.mpc(4, t)
-            log_moment = z / 2 * mpmath.log(2) + mpmath.loggamma(half + z / 2)
-            log_moment -= mpmath.loggamma(half)
-            exponent = depth * (log_moment + z * mpmath.log(sigma)) - z * y
-            return (mpmath.exp(exponent) / z).real
-
-        return float(mpmath.quad(integrand, [0, 5, 10, 20, 40, 80]) / mpmath.pi)
+def tails_of(law: fm.DepthLaw, network: Deep) -> Any:
+    return [float(law.sf(y) if upper else law.cdf(y)) for y, upper, _ in network.tails()]
 
 
-def measured(name: str) -> bool:
-    """Print the line of one law, and return whether its values are right."""
-    activation, width, depth, sigma = LAWS[name]
-    gain = fm.Gain(activation, width)
-    law = fm.DepthLaw(gain, sigma, depth)
-    error = worst_error(law, name)
-    first = min(
-        processor_time(lambda: fm.DepthLaw(fm.Gain(activation, width), sigma, depth).cdf(0.0))
-        for _ in range(5)
+def relative(truth: Callable[[], Any], allowed: float = ALLOWED) -> Check:
+    exact = functools.cache(lambda: np.asarray(truth()))
+    return Check("relative", lambda x: float(np.abs(x / exact() - 1.0).max()), allowed)
+
+
+def simulated(network: Deep) -> Method:
+    """Return a simulation to 1e-8; verified by the share of samples below the median."""
+    gain, samples = fm.Gain(network.activation, network.width), min(100_000, 10**8 // network.depth)
+    law = network.law()
+    median = float(law.ppf(0.5))
+
+    def run() -> Any:
+        return fm.simulate_log_norms(gain, network.sigma, network.depth, samples, rng=1, threads=1)
+
+    def z(x: Any) -> float:
+        alive = x[np.isfinite(x)]
+        share = float((alive <= median).mean())
+        return abs(share - float(law.cdf(median))) / math.sqrt(0.25 / alive.size)
+
+    return Method(run, samples * GOAL**2, check=Check("z", z, STANDARD_ERRORS))
+
+
+def first_case(network: Deep) -> Case:
+    return Case(
+        f"law {network.name}, first value",
+        "law",
+        relative(lambda: [tail for *_, tail in network.tails()]),
+        {
+            OURS: Method(
+                lambda: network.law().cdf(0.0), answer=lambda: tails_of(network.law(), network)
+            )
+        },
+        lambda: {"simulation to 1e-8, extrapolated": simulated(network)},
     )
-    y = law.mean() + law.std() * np.linspace(-3, 3, 1000)
-    levels = law.cdf(y[::10])
-    after = seconds(lambda: law.cdf(y), 0.5) / len(y)
-    quantile = seconds(lambda: law.ppf(levels), 0.5) / len(levels)
-    samples = 2000 if depth > 10**5 else 100_000
-    cost = processor_time(
-        lambda: fm.simulate_log_norms(gain, sigma, depth, samples, rng=1, threads=1)
-    )
-    days = cost / samples * 1e16 / 86400
-    print(
-        f"{name:<16}{error:>12.1e}{first * 1e3:>11.2f} ms{after * 1e6:>7.2f} us"
-        f"{quantile * 1e6:>8.1f} us{days:>17.0f} days"
-    )
-    sys.stdout.flush()
-    return error < 1e-8
 
 
-def main() -> int:
-    for key, value in machine().items():
-        print(f"{key:<14}{value}")
-    print(
-        f"\n{'law':<16}{'worst error':>12}{'first value':>14}{'next':>10}{'quantile':>11}"
-        f"{'1e-8 by Monte Carlo':>22}"
+def next_case(network: Deep, count: int) -> Case:
+    law = network.law()
+    y = law.mean() + law.std() * np.linspace(-3, 3, count)
+    middle = [(y, upper, tail) for y, upper, tail in network.tails() if upper and tail > 1e-3]
+
+    def others() -> dict[str, Method]:
+        if network.width > 1000:
+            return {}
+        steps, check = network.steps(), relative(lambda: [tail for *_, tail in middle])
+        return {
+            "SciPy contour": Method(
+                lambda: [steps.by_numpy(y, upper) for y, upper, _ in middle],
+                len(middle),
+                check=check,
+            ),
+            "mpmath contour, 20 digits": Method(
+                lambda: [steps.by_mpmath(y, upper) for y, upper, _ in middle],
+                len(middle),
+                check=check,
+            ),
+        }
+
+    return Case(
+        f"law {network.name}, next values",
+        "value",
+        relative(lambda: [tail for *_, tail in network.tails()]),
+        {OURS: Method(lambda: law.cdf(y), count, answer=lambda: tails_of(law, network))},
+        others,
     )
-    results = [measured(name) for name in LAWS]  # every line, also after a wrong one
-    good = all(results)
-    width, depth, sigma = 64, 10, 0.125
-    law = fm.DepthLaw(fm.Gain("linear", width), sigma, depth)
-    y = law.mean() + 2 * law.std()
-    peer = by_mpmath(width, depth, sigma, y)
-    cost = processor_time(lambda: by_mpmath(width, depth, sigma, y))
-    print(
-        f"\nmpmath, one value of linear64x10: {cost * 1e3:.0f} ms,"
-        f" relative difference {abs(peer / float(law.sf(y)) - 1):.1e}"
-    )
-    far = processor_time(lambda: fm.DepthLaw(fm.Gain("relu", 16), 0.35, 20).cdf(-200.0))
-    print(f"first value below 1e-60 of relu16x20, by sums on a lattice: {far * 1e3:.0f} ms")
-    return 0 if good and math.isfinite(peer) else 1
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def quantile_case(network: Deep, count: int) -> Case:
+    law = network.law()
+    levels = np.linspace(0.001, 0.999, count)
+    check = Check("relative", lambda y: float(np.abs(law.cdf(y) / levels - 1.0).max()), ALLOWED)
+    return Case(
+        f"law {network.name}, quantiles",
+        "quantile",
+        check,
+        {OURS: Method(lambda: law.ppf(levels), count)},
+    )
+
+
+def far_case() -> Case:
+    """A tail so far out that the law is summed on a lattice."""
+    network, y = NETWORKS[1], -200.0
+    by_hand = network.steps().by_numpy
+    return Case(
+        f"law {network.name}, first value below 1e-60",
+        "law",
+        relative(lambda: by_hand(y, False)),
+        {OURS: Method(lambda: network.law().cdf(y))},
+        lambda: {"SciPy contour": Method(lambda: by_hand(y, False))},
+    )
+
+
+def cases(effort: Effort) -> Iterator[Case]:
+    for network in NETWORKS:
+        yield first_case(network)
+        yield next_case(network, 1000)
+        yield quantile_case(network, 20 if effort.quick else 100)
+    yield far_case()

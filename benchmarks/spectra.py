@@ -1,43 +1,33 @@
-"""Speed of spectra of random products: ``python -m benchmarks.spectra [WORD ...]``.
+"""Lyapunov spectra and Jacobians of random products beside LAPACK.
 
-Each method's samples are compared with an exact mean first (z-score within 5), then timed in
-processor time, on one thread (set OMP_NUM_THREADS=1 and the like for the peers). The statistic is
-log |det| for linear products and the squared Frobenius norm for masked ones.
+The mean of log |det|, for products without masks, or of the squared Frobenius norm is exact; the
+error of samples is its distance in standard errors. LAPACK's smallest singular values of a product
+are rounding noise below 1e-16 of the largest, which log |det| shows.
 """
 
 from __future__ import annotations
 
-import argparse
 import math
-import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 import fracmoment as fm
 
-from .simulation import OURS
-from .timing import machine, seconds
+from .case import OURS, Case, Check, Method
+from .simulation import STANDARD_ERRORS, Sampler, method
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from .timing import Effort
 
 WIDTH, SIGMA = 64, 0.15
-Method = Callable[[int], Any]  # the samples of so many replicas
+STEPS = 100  # of a chain
+LAYERS = 20  # of a Jacobian
 
 
-@dataclass(frozen=True)
-class Case:
-    """One task: methods whose samples have a statistic of known mean."""
-
-    name: str
-    unit: str
-    steps: int  # of one replica
-    statistic: Method
-    mean: float
-    methods: dict[str, tuple[Method, int]]  # with the number of replicas to time
-
-
-def numpy_chi(depth: int) -> Method:
+def numpy_chi(depth: int) -> Sampler:
     """Return the diagonal of R by its law: chi variates as roots of gamma variates."""
     rng = np.random.default_rng(1)
     shapes = 0.5 * np.arange(WIDTH, 0, -1)
@@ -49,7 +39,7 @@ def numpy_chi(depth: int) -> Method:
     return run
 
 
-def numpy_qr(depth: int) -> Method:
+def numpy_qr(depth: int) -> Sampler:
     """Return the QR chain with LAPACK."""
     rng = np.random.default_rng(2)
 
@@ -65,7 +55,7 @@ def numpy_qr(depth: int) -> Method:
     return run
 
 
-def numpy_svd(depth: int, masked: bool) -> Method:
+def numpy_svd(depth: int, masked: bool) -> Sampler:
     """Return the singular values of the product itself."""
     rng = np.random.default_rng(3)
 
@@ -84,83 +74,83 @@ def numpy_svd(depth: int, masked: bool) -> Method:
     return run
 
 
-def lyapunov(depth: int, method: str) -> Method:
-    return lambda n: fm.simulate_lyapunov_spectrum(
-        WIDTH, SIGMA, depth, n, rng=1, method=method, threads=1
+def check(statistic: Callable[[Any], Any], mean: float) -> Check:
+    """Hold the sample mean of a statistic against its exact value."""
+
+    def z(samples: Any) -> float:
+        x = statistic(samples)
+        return float(abs(x.mean() - mean) / (x.std() / math.sqrt(len(x))))
+
+    return Check("z", z, STANDARD_ERRORS)
+
+
+def lyapunov(engine: str, n: int, effort: Effort) -> Method:
+    return method(
+        lambda k: fm.simulate_lyapunov_spectrum(
+            WIDTH, SIGMA, STEPS, k, rng=1, method=engine, threads=effort.threads
+        ),
+        n,
+        STEPS,
     )
 
 
-def jacobian(depth: int, activation: str, method: str, masks: str) -> Method:
-    return lambda n: fm.simulate_jacobian(
-        WIDTH, SIGMA, depth, n, rng=1, activation=activation, method=method, masks=masks, threads=1
+def jacobian(activation: str, engine: str, n: int, effort: Effort, masks: str = "") -> Method:
+    return method(
+        lambda k: fm.simulate_jacobian(
+            WIDTH,
+            SIGMA,
+            LAYERS,
+            k,
+            rng=1,
+            activation=activation,
+            method=engine,
+            masks=masks or "independent",
+            threads=effort.threads,
+        ),
+        n,
     )
 
 
-def every_case() -> Iterator[Case]:
-    depth = 100
-    yield Case(
+def lyapunov_case(n: int, effort: Effort) -> Case:
+    return Case(
         "Lyapunov spectrum, linear 64 x 64",
         "QR step",
-        depth,
-        lambda x: x.sum(axis=1),
-        float(fm.lyapunov_spectrum(WIDTH, SIGMA).sum()),
+        check(lambda x: x.sum(axis=1), float(fm.lyapunov_spectrum(WIDTH, SIGMA).sum())),
         {
-            OURS: (lyapunov(depth, "chi"), 1 << 11),
-            "fracmoment, qr": (lyapunov(depth, "qr"), 16),
-            "numpy gamma variates": (numpy_chi(depth), 64),
-            "numpy, LAPACK qr": (numpy_qr(depth), 2),
+            OURS: lyapunov("chi", n, effort),
+            "fracmoment, qr": lyapunov("qr", max(n >> 7, 1), effort),
+        },
+        lambda: {
+            "numpy gamma variates": method(numpy_chi(STEPS), 64, STEPS),
+            "numpy, LAPACK qr": method(numpy_qr(STEPS), 4, STEPS),
         },
     )
-    depth = 20
-    for activation, half in (("linear", 1.0), ("relu", 0.5)):
-        methods = {
-            OURS: (jacobian(depth, activation, "chi", "independent"), 64),
-            "fracmoment, qr": (jacobian(depth, activation, "qr", "independent"), 64),
-            "fracmoment, qr, forward": (jacobian(depth, activation, "qr", "forward"), 64),
-            "numpy, LAPACK svd": (numpy_svd(depth, activation == "relu"), 8),
-        }
-        linear = activation == "linear"
-        if linear:  # LAPACK's smallest are rounding noise: its log |det| is wrong
-            mean = depth * float(fm.lyapunov_spectrum(WIDTH, SIGMA).sum())
-        else:
-            mean = WIDTH * (SIGMA**2 * WIDTH * half) ** depth
-        yield Case(
-            f"Jacobian of {depth} {activation} layers of 64 x 64",
-            "replica",
-            1,
-            (lambda x: x.sum(axis=1)) if linear else (lambda x: np.exp(2 * x).sum(axis=1)),
-            mean,
-            methods,
-        )
 
 
-def z_score(case: Case, samples: Any) -> float:
-    x = case.statistic(samples)
-    return float((x.mean() - case.mean) / (x.std() / math.sqrt(len(x))))
+def jacobian_case(activation: str, n: int, effort: Effort) -> Case:
+    linear = activation == "linear"
+    if linear:
+        mean = LAYERS * float(fm.lyapunov_spectrum(WIDTH, SIGMA).sum())
+        verified = check(lambda x: x.sum(axis=1), mean)
+    else:
+        mean = WIDTH * (SIGMA**2 * WIDTH / 2) ** LAYERS
+        verified = check(lambda x: np.exp(2 * x).sum(axis=1), mean)
+    ours = {
+        OURS: jacobian(activation, "chi", n, effort),
+        "fracmoment, qr": jacobian(activation, "qr", n, effort),
+    }
+    if not linear:
+        ours["fracmoment, qr, forward masks"] = jacobian(activation, "qr", n, effort, "forward")
+    return Case(
+        f"Jacobian of {LAYERS} {activation} layers of 64 x 64",
+        "replica",
+        verified,
+        ours,
+        lambda: {"numpy, LAPACK svd": method(numpy_svd(LAYERS, not linear), 8)},
+    )
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.spectra", description=__doc__)
-    parser.add_argument("words", nargs="*", metavar="WORD", help="only cases that contain it")
-    options = parser.parse_args()
-    for key, value in machine().items():
-        print(f"{key:<14}{value}")
-    good = True
-    for case in every_case():
-        if options.words and not any(word in case.name for word in options.words):
-            continue
-        print(f"\n{case.name}, a {case.unit}")
-        base = math.nan
-        for name, (run, n) in case.methods.items():
-            z = z_score(case, run(max(n, 64)))
-            spent = seconds(lambda run=run, n=n: run(n), 1.0) / n / case.steps
-            base = spent if name == OURS else base
-            good &= abs(z) < 5 or not name.startswith(OURS)
-            wrong = "" if abs(z) < 5 else "   WRONG"
-            print(f"  {name:<26}{spent * 1e6:>10.4g} us{spent / base:>9.3g} x   z {z:+.1f}{wrong}")
-            sys.stdout.flush()
-    return 0 if good else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+def cases(effort: Effort) -> Iterator[Case]:
+    yield lyapunov_case(1 << 11, effort)
+    yield jacobian_case("linear", 64, effort)
+    yield jacobian_case("relu", 64, effort)

@@ -1,4 +1,4 @@
-"""Timers, of processor time, and the description of the machine."""
+"""Timers, and the description of the machine."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import platform
 import re
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,32 +22,54 @@ from fracmoment import _core
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+BATCHES = 5
 
-def seconds(function: Callable[[], Any], budget: float = 0.15) -> float:
-    """Time of one call: the best of batches that together take about ``budget`` seconds."""
-    start = time.process_time()
-    function()
-    once = time.process_time() - start
-    if once > budget:
-        return once
-    calls = max(1, int(budget / 5 / max(once, 1e-7)))
-    best = once
-    for _ in range(5):
-        start = time.process_time()
+
+@dataclass(frozen=True)
+class Effort:
+    """How thoroughly things are measured."""
+
+    threads: int = 1  # of our engines
+    quick: bool = False  # coarse times; every answer is verified, at fewer places
+    patience: int = 1  # how many times the usual time may be spent
+
+    @property
+    def budget(self) -> float:
+        """Seconds for one method."""
+        return 0.005 if self.quick else 0.15 * self.patience
+
+    @property
+    def least(self) -> int:
+        """Calls of a method that takes longer than that."""
+        return 1 if self.quick else 3
+
+    def checked(self, most: int) -> int:
+        """Return how many values are verified, of the most that are."""
+        return max(5, most // 10) if self.quick else most
+
+
+def times(function: Callable[[], Any], effort: Effort, *, wall: bool = False) -> list[float]:
+    """Return the times of one call in seconds, by the call or as the mean of a batch.
+
+    Processor time, which other work on the machine hardly changes, or that of the clock on the
+    wall, for several threads. A call of more than half a second is made once.
+    """
+    clock = time.perf_counter if wall else time.process_time
+
+    def spent(calls: int) -> float:
+        start = clock()
         for _ in range(calls):
             function()
-        best = min(best, (time.process_time() - start) / calls)
-    return best
+        return (clock() - start) / calls
 
-
-def first_calls(make: Callable[[], Callable[[], Any]], count: int = 30) -> float:
-    """Median time of the first call on a new object; making it is not timed apart from it."""
-    times = []
-    for _ in range(count):
-        start = time.process_time()
-        make()()
-        times.append(time.process_time() - start)
-    return sorted(times)[count // 2]
+    taken = [spent(1)]
+    calls = max(1, int(effort.budget / BATCHES / max(taken[0], 1e-7)))
+    if calls > 1:
+        return [spent(calls) for _ in range(BATCHES)]
+    least = 1 if taken[0] > 0.5 else effort.least
+    while len(taken) < least or (sum(taken) < effort.budget and len(taken) < BATCHES):
+        taken.append(spent(1))
+    return taken
 
 
 def processor() -> str:
@@ -65,12 +88,18 @@ def compiler() -> str:
     return found[1].decode(errors="replace") if found else "unknown"
 
 
+def load() -> str:
+    """How many processes wanted a core during the last minute."""
+    return f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"
+
+
 def machine() -> dict[str, str]:
     """Everything a time depends on."""
     return {
         "processor": processor(),
         "cores": str(os.cpu_count()),
-        "threads used": "1",
+        "instruction set": _core.active_isa(),
+        "system": platform.system(),
         "compiler": compiler(),
         "python": sys.version.split()[0],
         "fracmoment": fm.__version__,
@@ -79,17 +108,3 @@ def machine() -> dict[str, str]:
         "mpmath": mpmath.__version__,
         "python-flint": flint.__version__,
     }
-
-
-SIMULATION = "\n## Simulation\n"  # the last part of the page of measured speeds
-
-
-def write_page(path: str, page: str | None = None, simulation: str | None = None) -> None:
-    """Replace the page of measured speeds, or its part on simulation, and keep the other."""
-    file = Path(path)
-    before = file.read_text(encoding="utf-8") if file.exists() else ""
-    first, _, last = before.partition(SIMULATION)
-    first = first if page is None else page
-    last = last if simulation is None else simulation
-    text = first.rstrip() + "\n" + (SIMULATION + last.rstrip() + "\n" if last else "")
-    file.write_text(text, encoding="utf-8")

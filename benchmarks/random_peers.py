@@ -1,4 +1,4 @@
-"""Other tools for the tasks of benchmarks.simulation, those installed of four.
+"""Random numbers and networks by other tools, those installed of four.
 
 They are mkl_random, PyTorch, Numba and JAX.
 Each function returns methods by name: functions of the number of samples, on one thread.
