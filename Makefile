@@ -59,7 +59,7 @@ training: $(VENV)/.built
 
 test: $(VENV)/.built-strict check
 	@echo "== tests and docstring examples"
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --dist worksteal
 
 # Torch, JAX, Flax, Keras and others take 1.6 GB and about a minute, hence the target of its own.
 $(VENV)/.frameworks: $(VENV)/.environment
@@ -69,7 +69,7 @@ $(VENV)/.frameworks: $(VENV)/.environment
 
 test-frameworks: $(VENV)/.built $(VENV)/.frameworks
 	@echo "== tests of the adapters, with the frameworks themselves"
-	$(BIN)/pytest -m frameworks tests/frameworks
+	$(BIN)/pytest -n auto --dist worksteal -m frameworks tests/frameworks
 
 check: $(VENV)/.built-strict
 	@echo "== formatting and static checks"

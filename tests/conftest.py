@@ -26,3 +26,10 @@ def _mpmath_precision():
     mpmath.mp.dps = 15
     yield
     mpmath.mp.dps = 15
+
+
+def pytest_make_parametrize_id(config, val, argname):
+    """Name functions by their names: what repr shows, an address, differs from run to run."""
+    return getattr(val, "__name__", None) or (
+        f"{val}" if "fracmoment" in type(val).__module__ else None
+    )

@@ -48,7 +48,7 @@ LINEAR = [
 ]
 
 
-@pytest.mark.parametrize(("scheme", "quantity", "scale"), LINEAR, ids=str)
+@pytest.mark.parametrize(("scheme", "quantity", "scale"), LINEAR)
 @pytest.mark.parametrize(("n", "d"), [(12, 12), (20, 7), (5, 30)])
 def test_linear_gaussian_layers(scheme, quantity, scale, n, d):
     statement = scheme.statement(n, d, 4)
@@ -287,7 +287,7 @@ PRESERVING = [
 ]
 
 
-@pytest.mark.parametrize(("scheme", "phi", "shape"), PRESERVING, ids=str)
+@pytest.mark.parametrize(("scheme", "phi", "shape"), PRESERVING)
 def test_the_stated_moment_is_preserved(scheme, phi, shape, z_score):
     """One z-score a case below 5 with weights as drawn: one failure in 80,000 seeds for all."""
     x = np.random.default_rng(1).standard_normal(math.prod(shape[1:]))

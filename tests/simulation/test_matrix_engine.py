@@ -49,7 +49,7 @@ def magnitudes(weights, dtype="float64", x0=(1.0,), n=200_000, activation="linea
     return np.exp(y) * np.linalg.norm(x0)
 
 
-@pytest.mark.parametrize(("weights", "cdf"), ENTRIES, ids=lambda x: str(x)[:30])
+@pytest.mark.parametrize(("weights", "cdf"), ENTRIES)
 def test_law_of_an_entry(weights, cdf):
     n = 200_000 if weights is not STABLE_HALF else 5_000
     # the columns of one block: (0, 1) leaves the second, in single precision (0, 0, 0, 1) the last
