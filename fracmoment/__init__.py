@@ -22,6 +22,7 @@ from fracmoment.expansions import (
 from fracmoment.gains import Gain
 from fracmoment.limits import DepthLimit, depth_limit, drift, log_variance, prob_dead
 from fracmoment.products import lyapunov_spectrum, lyapunov_variances
+from fracmoment.projection import ProjectedGain
 from fracmoment.ratios import beta_moment, chi_moment, chi_ratio_moment, f_moment
 from fracmoment.scales import init_scale
 
@@ -195,6 +196,7 @@ __all__ = [
     "PairKernels",
     "PowerTail",
     "PriorPredictive",
+    "ProjectedGain",
     "RandomizedLeakyReLU",
     "RareEvent",
     "ReLU",

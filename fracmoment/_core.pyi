@@ -272,8 +272,8 @@ class TiltedGain:
 class DepthLaw:
     def __init__(
         self,
-        laws: list[GainLaw],
-        counts: list[float],
+        gains: list[tuple[GainLaw, float]],
+        projections: list[tuple[int, int, float]],
         scales: list[tuple[float, float]],
     ) -> None: ...
     def mean(self) -> float: ...

@@ -16,21 +16,25 @@ import numpy as np
 from fracmoment import _layers, _validation
 from fracmoment._results import plain
 from fracmoment.gains import Gain
+from fracmoment.projection import ProjectedGain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from fracmoment._typing import Result
 
+    #: One gain, or one entry a layer.
+    Gains = Gain | ProjectedGain | Sequence[Gain | ProjectedGain]
+
 __all__ = ["DepthLimit", "depth_limit", "drift", "log_variance", "prob_dead"]
 
 
-def drift(gain: Gain | Sequence[Gain], sigma: Any) -> Result:
+def drift(gain: Gains, sigma: Any) -> Result:
     """Return the drift of each layer, ``mu = log sigma + E[log R | R > 0]``.
 
     Parameters
     ----------
-    gain : Gain or sequence of Gain
+    gain : Gain, ProjectedGain or sequence of them
         The gain; a sequence, or array parameters, for several layers.
     sigma : array_like of float
         Scale of the weights, > 0. Broadcasts with the gain.
@@ -52,15 +56,15 @@ def drift(gain: Gain | Sequence[Gain], sigma: Any) -> Result:
     True
     """
     values = _validation.positive("sigma", sigma)
-    return plain(np.log(values) + _of_each(gain, Gain.log_mean))
+    return plain(np.log(values) + _of_each(gain, lambda one: one.log_mean()))
 
 
-def log_variance(gain: Gain | Sequence[Gain]) -> Result:
+def log_variance(gain: Gains) -> Result:
     """Return the variance ``v = Var[log R | R > 0]`` of each layer, whatever its scale.
 
     Parameters
     ----------
-    gain : Gain or sequence of Gain
+    gain : Gain, ProjectedGain or sequence of them
         The gain; a sequence, or array parameters, for several layers.
 
     Returns
@@ -73,15 +77,15 @@ def log_variance(gain: Gain | Sequence[Gain]) -> Result:
     >>> round(log_variance(fm.Gain("relu", 16)), 4)
     0.1049
     """
-    return plain(_of_each(gain, Gain.log_var))
+    return plain(_of_each(gain, lambda one: one.log_var()))
 
 
-def prob_dead(gain: Gain | Sequence[Gain], depth: int | None = None) -> float:
+def prob_dead(gain: Gains, depth: int | None = None) -> float:
     """Return the probability that some layer is dead, ``1 - prod (1 - P(R_i = 0))``.
 
     Parameters
     ----------
-    gain : Gain or sequence of Gain
+    gain : Gain, ProjectedGain or sequence of them
         One gain for all layers, or one entry a layer.
     depth : int, optional
         Number of layers; not needed with a sequence.
@@ -92,7 +96,7 @@ def prob_dead(gain: Gain | Sequence[Gain], depth: int | None = None) -> float:
     >>> prob_dead(fm.Gain("relu", 2), 2)
     0.4375
     """
-    return _prob_dead(_layers.of(gain, 1.0, depth))
+    return _prob_dead(_layers.of(gain, 1.0, depth, projected=True))
 
 
 def _prob_dead(layers: _layers.Layers) -> float:
@@ -125,12 +129,12 @@ class DepthLimit(NamedTuple):
         return math.exp(self.mean)
 
 
-def depth_limit(gain: Gain | Sequence[Gain], sigma: Any, depth: int | None = None) -> DepthLimit:
+def depth_limit(gain: Gains, sigma: Any, depth: int | None = None) -> DepthLimit:
     """Return what the central limit theorem says about the norm at the output.
 
     Parameters
     ----------
-    gain : Gain or sequence of Gain
+    gain : Gain, ProjectedGain or sequence of them
         One gain for all layers, or one entry a layer.
     sigma : float or sequence of float
         One scale for all layers, or one entry a layer.
@@ -153,7 +157,7 @@ def depth_limit(gain: Gain | Sequence[Gain], sigma: Any, depth: int | None = Non
     >>> round(limit.mean, 2), round(limit.std, 2)
     (-8.82, 3.24)
     """
-    layers = _layers.of(gain, sigma, depth)
+    layers = _layers.of(gain, sigma, depth, projected=True)
     repeats = layers.depth if layers.alike else 1
     mean = repeats * math.fsum(math.log(s) + g.log_mean() for g, s in layers.pairs())
     variance = repeats * math.fsum(g.log_var() for g, _ in layers.pairs())
@@ -162,6 +166,6 @@ def depth_limit(gain: Gain | Sequence[Gain], sigma: Any, depth: int | None = Non
 
 def _of_each(gain: Any, function: Any) -> Any:
     """Return a number of a gain, or the array of those of a sequence of gains."""
-    if isinstance(gain, Gain):
+    if isinstance(gain, (Gain, ProjectedGain)):
         return function(gain)
-    return np.array([function(one) for one in _layers.gains(gain)])
+    return np.array([function(one) for one in _layers.gains(gain, projected=True)])

@@ -309,12 +309,6 @@ def test_one_orthogonal_layer_is_its_gain():
     assert law.rate(law.mean() / 2 + 0.05) > 0
 
 
-def test_several_narrow_orthogonal_layers_are_refused():
-    gain = fm.Gain("relu", 4, weights="orthogonal")
-    with pytest.raises(fm.ConvergenceError, match="orthogonal"):
-        fm.DepthLaw(gain, 1.0, 3).cdf(-1.0)
-
-
 def test_small_outputs_of_two_schemes():
     gain, depth = fm.Gain("relu", 8), 12
     first, second = (fm.DepthLaw(gain, gain.scale(order), depth) for order in (2, 1))

@@ -17,13 +17,20 @@ using fracmoment::GainLaw;
 using fracmoment::bindings::Array;
 using fracmoment::bindings::map_array;
 
-// One scale and its number of layers a row; laws with their counts beside them.
-std::unique_ptr<DepthLaw> depth_law(const std::vector<const GainLaw*>& laws,
-                                    const std::vector<double>& counts,
-                                    const std::vector<std::pair<double, double>>& scales) {
+// Laws with their numbers of layers; widths and numbers of inputs of projections with theirs;
+// scales with theirs.
+std::unique_ptr<DepthLaw> depth_law(
+    const std::vector<std::pair<const GainLaw*, double>>& gains,
+    const std::vector<std::tuple<std::int64_t, std::int64_t, double>>& projections,
+    const std::vector<std::pair<double, double>>& scales) {
   const py::gil_scoped_release unlocked;
   std::vector<DepthFactor> factors;
-  for (std::size_t i = 0; i < laws.size(); ++i) factors.push_back({laws[i]->spec(), counts.at(i)});
+  for (const auto& [law, count] : gains) factors.push_back({law->spec(), 0, count});
+  for (const auto& [width, fan_in, count] : projections) {
+    fracmoment::LawSpec spec;
+    spec.width = width;
+    factors.push_back({spec, fan_in, count});
+  }
   fracmoment::Real log_scale{0.0};
   for (const auto& [sigma, count] : scales)
     log_scale = log_scale + fracmoment::log(fracmoment::Real(sigma)) * fracmoment::Real(count);
@@ -43,7 +50,7 @@ void bind_depth(py::module_& module) {
   using py::arg;
   py::class_<DepthLaw>(module, "DepthLaw", fracmoment::bindings::ordinary_metaclass(),
                        "The law of a sum of log gains, given that all layers are alive.")
-      .def(py::init(&depth_law), arg("laws"), arg("counts"), arg("scales"))
+      .def(py::init(&depth_law), arg("gains"), arg("projections"), arg("scales"))
       .def("mean", &DepthLaw::mean)
       .def(
           "pdf",

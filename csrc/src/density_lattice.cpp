@@ -2,216 +2,215 @@
 #include "fracmoment/depth/density_lattice.hpp"
 
 #include <algorithm>
-#include <cmath>
-#include <limits>
 
+#include "fracmoment/depth/break_masses.hpp"
+#include "fracmoment/depth/lagrange.hpp"
 #include "fracmoment/depth/lattice_kernels.hpp"
 #include "fracmoment/error.hpp"
-#include "fracmoment/gains/rules.hpp"
-#include "fracmoment/random/chebyshev.hpp"
-#include "fracmoment/special/complex.hpp"
 
 namespace fracmoment {
 namespace {
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kNegligible = 41.0;  // exp(-41) = 1.6e-18
-constexpr std::int64_t kBlock = 16;
-constexpr std::int64_t kLongestBlock = 2048;
+constexpr std::int64_t kBlock = 64;
+constexpr std::int64_t kZone = 18;    // points around a break where masses are integrals
+constexpr double kMostTurn = 0.45;    // |order + it| h that Lagrange's formula serves
+constexpr double kUnresolved = 1e-8;  // error of the formula on every second point
+constexpr double kFarAway = 1e12;     // points, from where a lattice begins
 constexpr std::size_t kMaxPointsOfLattice = 1u << 17;
-
-double exp_of(double x) { return exp_rounded(Real(x)); }
-double log_of(double x) { return x > 1e-307 ? log(Real(x)).hi : -kInfinity; }
-
-// Below which y the density of log R is C exp(lambda y) to rounding; -infinity if slopes come
-// arbitrarily near to 0.
-double power_limit(const LawSpec& spec, const Description& law, double log_mean) {
-  if (law.unit.uniform && law.through_zero) return -kInfinity;
-  double least = 1.0;
-  for (int i = 0; i < law.unit.points; ++i)
-    if (law.unit.point[i].hi > 0.0) least = std::min(least, law.unit.point[i].hi);
-  if (law.unit.uniform) least = std::min(least, law.unit.lower.hi * law.unit.lower.hi);
-  // relative corrections are R^2 over the smallest square, and R if units can be dead
-  const double distance = law.atom && spec.width > 1 ? 40.0 : 20.0;
-  return 0.5 * log_of(least) + log(law.factor).hi - log_mean - distance;
-}
-
-// log |Gamma(a + ib)|/Gamma(a) to 1e-6: recurrence, then Stirling's formula.
-double log_gamma_decay(double a, double b) {
-  double sum = 0.0;
-  for (; a < 8.0; a += 1.0) sum -= 0.5 * log_of(1.0 + (b / a) * (b / a));
-  const double ratio = b / a;
-  return sum + (a - 0.5) * 0.5 * log_of(1.0 + ratio * ratio) - b * rough_arctangent(ratio) +
-         (a / (a * a + b * b) - 1.0 / a) / 12.0;
-}
 
 }  // namespace
 
-DensityLattice::DensityLattice(const LawSpec& spec) : law_(spec), width_(double(spec.width)) {
-  const double zero = 0.0;
-  law_.log_scales(&zero, &log_mean_, 1, true);
-  log_mean_ = -log_mean_;
-  const Description description = describe(spec, true);
-  edge_ = description.atom ? -1.0 : -width_;
-  power_limit_ = power_limit(spec, description, log_mean_.hi);
-  small_slopes_ = smallest_scale(description.unit) < 0.04;
-}
-
-double DensityLattice::log_decay(double order, double t) const {
-  return log_gamma_decay(0.5 * (width_ + order), 0.5 * t);
-}
-
-double DensityLattice::decayed(double order, double depth) const {
-  double low = 0.0, high = 1.0;
-  while (log_decay(order, high) > -depth) high *= 2.0;
-  for (int i = 0; i < 12; ++i) {
-    const double middle = 0.5 * (low + high);
-    (log_decay(order, middle) > -depth ? low : high) = middle;
+DensityLattice::DensityLattice(std::unique_ptr<StepLaw> law)
+    : law_(std::move(law)), density_(*law_, law_->spread()) {
+  if (law_->decays() || law_->is_point()) return;
+  for (base_level_ = 1 - std::ilogb(law_->spread());; ++base_level_) {
+    Table& found = table(base_level_, 0.0);
+    cover(found, 0.0, kNegligible);
+    if (resolved(found)) break;
   }
-  return high;
 }
 
-DensityLattice::Table& DensityLattice::table(int level) {
-  Table& found = tables_[level];
-  if (found.log_density.empty()) {
-    found.first = 0;
-    extend(found, std::ldexp(1.0, -level), false);
+// For Gaussian weights 2 pi/h is the frequency at which one layer has fallen to nothing, and
+// `reach` beyond it.
+int DensityLattice::level_for(double order, double reach) const {
+  if (law_->decays())
+    return std::ilogb((law_->decayed(order, kNegligible) + reach) * 0.15915494309189535) + 1;
+  const double turn = std::sqrt(order * order + reach * reach) / kMostTurn;
+  return std::max(base_level_, std::ilogb(turn) + 1);
+}
+
+DensityLattice::Table& DensityLattice::table(int level, double order) {
+  const int side = law_->decays() || order == 0.0 ? 0 : order < 0.0 ? -1 : 1;
+  Table& found = tables_[{level, side}];
+  if (found.step > 0.0) return found;
+  found.step = std::ldexp(1.0, -level);
+  double start = law_->mean().hi;
+  if (!law_->decays()) start += order * law_->spread() * law_->spread();
+  start = std::min(std::max(start, law_->low()), law_->high());
+  found.first = std::int64_t(std::nearbyint(start / found.step)) - kBlock / 2;
+  const std::vector<StepLaw::Break>& breaks = law_->breaks();
+  for (std::size_t i = 0; i < breaks.size(); ++i) {
+    if (std::abs(breaks[i].at.hi - start) > kFarAway * found.step) continue;
+    const auto at = std::int64_t(std::nearbyint(breaks[i].at.hi / found.step));
+    if (found.zones.empty() || at - kZone > found.zones.back().last + kStencil)
+      found.zones.push_back({at - kZone, at + kZone, {}, {}});
+    found.zones.back().last = at + kZone;
+    found.zones.back().breaks.push_back(i);
   }
+  extend(found, true);
   return found;
 }
 
-// The next points on one side. Where the logarithm of the density is smooth on the scale of the
-// block it is interpolated, and the next block is longer.
-void DensityLattice::extend(Table& table, double step, bool left) const {
-  if (table.log_density.size() > kMaxPointsOfLattice)
+// The next points on one side.
+void DensityLattice::extend(Table& table, bool up) {
+  if (table.log_size.size() > kMaxPointsOfLattice)
     throw ConvergenceError(
         "the density of a layer's log gain reaches too far for a lattice: its slopes are of very "
         "different sizes, or the order is too near the edge of the moments");
-  std::int64_t& block = table.block[left ? 0 : 1];
-  const auto size = std::int64_t(table.log_density.size());
-  std::int64_t begin = left ? table.first - block : table.first + size;
-  std::vector<double> value(static_cast<std::size_t>(block));
-  if (left && double(begin + block - 1) * step < power_limit_) {
-    const double anchor = table.log_density.front();
-    for (std::int64_t i = 0; i < block; ++i)
-      value[std::size_t(i)] = anchor - edge_ * double(begin + i - table.first) * step;
-    block = std::min(2 * block, kLongestBlock);
-  } else if (block > kBlock && interpolate(begin, step, value)) {
-    block = std::min(2 * block, kLongestBlock);
-  } else {
-    if (left) begin += block - kBlock;
-    value.resize(std::size_t(kBlock));
-    for (std::int64_t i = 0; i < kBlock; ++i) value[std::size_t(i)] = double(begin + i) * step;
-    log_densities(value.data(), value.data(), kBlock);
-    block = size > 0 ? 2 * kBlock : kBlock;
-  }
-  table.log_density.insert(left ? table.log_density.begin() : table.log_density.end(),
-                           value.begin(), value.end());
-  if (left) table.first = begin;
+  const auto size = std::int64_t(table.log_size.size());
+  const std::int64_t begin = up ? table.first + size : table.first - kBlock;
+  std::vector<double> value(static_cast<std::size_t>(kBlock));
+  for (std::int64_t i = 0; i < kBlock; ++i)
+    value[std::size_t(i)] = density_.log_density(double(begin + i) * table.step);
+  table.log_size.insert(up ? table.log_size.end() : table.log_size.begin(), value.begin(),
+                        value.end());
+  table.sign.insert(up ? table.sign.end() : table.sign.begin(), value.size(), 1);
+  if (!up) table.first = begin;
+  for (Zone& zone : table.zones)
+    if (begin <= zone.last && begin + kBlock > zone.first) enter(table, zone);
+  const double end = double(up ? begin + kBlock - 1 : begin), margin = double(kZone);
+  table.ended[up ? 1 : 0] =
+      up ? end > law_->high() / table.step + margin : end < law_->low() / table.step - margin;
 }
 
-void DensityLattice::log_densities(const double* y, double* out, std::int64_t n) const {
-  law_.centred_density(y, out, std::size_t(n));
-  for (std::int64_t i = 0; i < n; ++i) out[i] = log_of(out[i]);
+void DensityLattice::enter(Table& table, Zone& zone) {
+  if (zone.value.empty())
+    zone.value = break_masses(density_, *law_, zone.breaks, table.step, zone.first, zone.last);
+  const std::int64_t end = table.first + std::int64_t(table.log_size.size());
+  for (std::int64_t i = std::max(zone.first, table.first); i <= std::min(zone.last, end - 1); ++i) {
+    const double value = zone.value[std::size_t(i - zone.first)];
+    table.log_size[std::size_t(i - table.first)] = log_of(std::abs(value));
+    table.sign[std::size_t(i - table.first)] = value < 0.0 ? -1 : 1;
+  }
 }
 
-// By a Chebyshev series, if its last terms and two further values say that it has settled.
-bool DensityLattice::interpolate(std::int64_t begin, double step,
-                                 std::vector<double>& value) const {
-  constexpr int terms = 18;
-  const double left = double(begin) * step, right = left + double(value.size() - 1) * step;
-  const double middle = 0.5 * (left + right), radius = 0.5 * (right - left);
-  double y[terms + 2], log_density[terms + 2], series[terms];
-  const auto& node = chebyshev_nodes<terms>();
-  for (int k = 0; k < terms; ++k) y[k] = middle + radius * node[std::size_t(k)];
-  y[terms] = middle - 0.13 * radius;
-  y[terms + 1] = middle + 0.94 * radius;
-  log_densities(y, log_density, terms + 2);
-  double largest = 0.0;
-  for (const double v : log_density) {
-    if (v == -kInfinity) return false;
-    largest = std::max(largest, std::abs(v));
-  }
-  chebyshev_series<terms>(log_density, series);
-  const double tolerance = 2e-14 + 2e-16 * largest;
-  for (int k = terms - 3; k < terms; ++k)
-    if (std::abs(series[k]) > tolerance) return false;
-  for (int k = terms; k < terms + 2; ++k) {
-    const double error = clenshaw(series, terms, (y[k] - middle) / radius) - log_density[k];
-    if (std::abs(error) > 4.0 * tolerance) return false;
-  }
-  for (std::size_t i = 0; i < value.size(); ++i)
-    value[i] = clenshaw(series, terms, (double(begin + std::int64_t(i)) * step - middle) / radius);
-  return true;
-}
-
-// Whether log E[exp(order y); y below] < least, by the distribution function F: for order >= 0 the
-// expectation is below exp(order y) F, and for order < 0 by Chernoff's or Hoelder's inequality with
-// an order half way to the edge.
-bool DensityLattice::nothing_below(double order, double y, double least) const {
-  // one hill, and on its left side already; or below every hill
-  if (!small_slopes_ || y < std::max(power_limit_, -500.0)) return true;
-  double log_p, density;
-  law_.centred_tails(&y, &log_p, &density, 1, false);
-  if (order >= 0.0) return order * y + log_p < least;
-  const double lower = 0.5 * (edge_ + order), share = order / lower;
-  Real log_scale;
-  law_.log_scales(&lower, &log_scale, 1, true);
-  const double log_moment = -lower * (log_scale + log_mean_).hi;
-  return std::min((order - lower) * y + log_moment, share * log_moment + (1.0 - share) * log_p) <
+// Whether log E[exp(order y); y beyond] < least, by the distribution function or the survival
+// function F there: by exp(order y) F where the exponential falls, else by Chernoff's or Hoelder's
+// inequality with an order further on, half way to the edge of the moments if there is one.
+bool DensityLattice::nothing_beyond(double order, double y, double least, bool upper) const {
+  if (law_->one_hill() || (law_->decays() && upper)) return true;
+  if (!upper && y < std::max(law_->power_limit(), -500.0)) return true;
+  const double log_p = law_->log_tail(y, upper);
+  const bool falling = upper ? order <= 0.0 : order >= 0.0;
+  if (falling) return order * y + log_p < least;
+  if (upper && order * law_->high() + log_p < least) return true;
+  const double further = upper                       ? 2.0 * order + 1.0
+                         : law_->edge() > -kInfinity ? 0.5 * (law_->edge() + order)
+                                                     : 2.0 * order - 1.0;
+  if (std::abs(further) > 60.0) return false;
+  const double share = order / further, log_moment = law_->log_moment(further);
+  return std::min((order - further) * y + log_moment, share * log_moment + (1.0 - share) * log_p) <
          least;
 }
 
 // Extends the table until what lies beyond is negligible after tilting, or a power on the left.
-void DensityLattice::cover(Table& table, double step, double order, double negligible) const {
+void DensityLattice::cover(Table& table, double order, double negligible) {
   const auto exponent = [&](std::size_t i) {
-    return table.log_density[i] + order * double(table.first + std::int64_t(i)) * step;
+    return table.log_size[i] + order * double(table.first + std::int64_t(i)) * table.step;
   };
   double peak = -kInfinity;
-  for (std::size_t i = 0; i < table.log_density.size(); ++i) peak = std::max(peak, exponent(i));
   const auto update = [&](std::size_t begin, std::size_t end) {
     for (std::size_t i = begin; i < end; ++i) peak = std::max(peak, exponent(i));
   };
-  const auto falls = [&](bool left) {  // negligible at the end, and not on the way up
-    const std::size_t n = table.log_density.size(), end = left ? 0 : n - 1;
-    const double at_end = exponent(end), inside = exponent(left ? 1 : n - 2);
-    return at_end < peak - negligible && (at_end < inside || at_end == -kInfinity);
+  const auto grow = [&](bool up) {
+    const std::size_t size = table.log_size.size();
+    extend(table, up);
+    const std::size_t more = table.log_size.size() - size;
+    update(up ? size : 0, up ? size + more : more);
   };
-  while (!falls(false)) {
-    const std::size_t size = table.log_density.size();
-    extend(table, step, false);
-    update(size, table.log_density.size());
-  }
-  const double spread = 0.5 * log_of(step);
-  for (;;) {
-    const double lowest = double(table.first) * step;
-    if (lowest < power_limit_ && negligible == kNegligible) return;  // tilted: closed
-    if (falls(true) && nothing_below(order, lowest, peak + spread - negligible)) return;
-    const std::size_t size = table.log_density.size();
-    extend(table, step, true);
-    update(0, table.log_density.size() - size);
-  }
+  update(0, table.log_size.size());
+  while (peak == -kInfinity && !(table.ended[0] && table.ended[1]))
+    for (const bool up : {false, true})
+      if (!table.ended[up ? 1 : 0] && peak == -kInfinity) grow(up);
+  const double spread = 0.5 * log_of(table.step);
+  const auto falls = [&](bool up) {  // negligible at the end, and not on the way up
+    const std::size_t n = table.log_size.size(), end = up ? n - 1 : 0;
+    const double at_end = exponent(end), inside = exponent(up ? n - 2 : 1);
+    if (!(at_end < peak - negligible && (at_end < inside || at_end == -kInfinity))) return false;
+    const double y = double(table.first + std::int64_t(end)) * table.step;
+    return nothing_beyond(order, y, peak + spread - negligible, up);
+  };
+  const auto closed = [&] {  // a power follows, which has a sum
+    return double(table.first) * table.step < law_->power_limit() && negligible == kNegligible;
+  };
+  while (!table.ended[1] && !falls(true)) grow(true);
+  while (!table.ended[0] && !closed() && !falls(false)) grow(false);
 }
 
-TiltedLattice DensityLattice::tilted(double order, int level) {
-  const double step = std::ldexp(1.0, -level);
-  Table& source = table(level);
-  if (order != 0.0 && !source.calibrated) tilted(0.0, level);
-  cover(source, step, order, kNegligible);
+// Whether every point far from breaks follows from its neighbours at odd distances.
+bool DensityLattice::resolved(const Table& table) const {
+  double weight[kStencil];
+  lagrange_weights(double(kBefore) + 0.5, weight);
+  const auto n = std::int64_t(table.log_size.size());
+  const auto inside = [&](std::int64_t i) {
+    for (const Zone& zone : table.zones)
+      if (table.first + i + kStencil > zone.first && table.first + i - kStencil < zone.last)
+        return true;
+    return false;
+  };
+  double peak = -kInfinity, worst = 0.0;
+  for (const double value : table.log_size) peak = std::max(peak, value);
+  for (std::int64_t i = kStencil; i + kStencil < n; ++i) {
+    if (inside(i)) continue;
+    double sum = 0.0;
+    for (std::int64_t k = 0; k < kStencil; ++k)
+      sum += weight[k] * exp_of(table.log_size[std::size_t(i + 2 * (k - kBefore) - 1)] - peak);
+    worst = std::max(worst, std::abs(sum - exp_of(table.log_size[std::size_t(i)] - peak)));
+  }
+  return worst < kUnresolved;
+}
 
+// Where the mass at order 0 comes from: a table of its own for Gaussian weights; the one that
+// resolves the density for others, whose finer tables need not reach that far.
+void DensityLattice::calibrate(Table& table) {
+  if (table.calibrated) return;
+  table.calibrated = true;
+  if (!law_->decays() && &table != &tables_[{base_level_, 0}]) {
+    Table& base = tables_[{base_level_, 0}];
+    calibrate(base);
+    table.calibration = base.calibration;
+    return;
+  }
+  const double log_mass = tilted_on(table, 0.0).log_mass;
+  if (!(std::abs(log_mass) < 1e-11))
+    throw ConvergenceError("the density of a layer's log gain integrates to 1 + " +
+                           std::to_string(1e12 * log_mass) + "e-12");
+  table.calibration = log_mass;
+}
+
+TiltedLattice DensityLattice::tilted(double order, double reach) {
+  const int level = level_for(order, reach);
+  Table& source = table(level, order);
+  calibrate(source);
+  return tilted_on(source, order);
+}
+
+TiltedLattice DensityLattice::tilted_on(Table& source, double order) {
+  cover(source, order, kNegligible);
   TiltedLattice law;
-  law.step = step;
+  law.step = source.step;
   std::vector<double> exponent;
   double peak = -kInfinity;
-  for (std::size_t i = 0; i < source.log_density.size(); ++i) {
-    exponent.push_back(source.log_density[i] +
-                       order * double(source.first + std::int64_t(i)) * step);
+  for (std::size_t i = 0; i < source.log_size.size(); ++i) {
+    exponent.push_back(source.log_size[i] +
+                       order * double(source.first + std::int64_t(i)) * source.step);
     peak = std::max(peak, exponent.back());
   }
   std::size_t begin = 0, end = exponent.size();
   // a power that goes on below counts only if the lattice ends before it is negligible
-  const bool power =
-      double(source.first) * step < power_limit_ && exponent[begin] > peak - kNegligible - 20.0;
+  const bool power = double(source.first) * source.step < law_->power_limit() &&
+                     exponent[begin] > peak - kNegligible - 20.0;
   while (!power && exponent[begin] < peak - kNegligible) ++begin;
   while (exponent[end - 1] < peak - kNegligible) --end;
   law.first = source.first + std::int64_t(begin);
@@ -219,15 +218,16 @@ TiltedLattice DensityLattice::tilted(double order, int level) {
                                exponent.begin());  // sums of distances from the highest point
   double mass = 0.0, first = 0.0, second = 0.0;
   for (std::size_t i = begin; i < end; ++i) {
-    const double w = exp_of(exponent[i] - peak), y = double(i) - double(top);
+    const double w = exp_of(exponent[i] - peak) * source.sign[i], y = double(i) - double(top);
     law.weight.push_back(w);
     mass += w;
     first += w * y;
     second += w * y * y;
   }
   if (power) {  // what follows below: q + q^2 + ..., at -1, -2, ...
-    law.ratio = exp_of((edge_ - order) * step);
-    const double q = law.ratio, rest = -expm1(Real((edge_ - order) * step)).hi;
+    const double rate = (law_->edge() - order) * source.step;
+    law.ratio = exp_of(rate);
+    const double q = law.ratio, rest = -expm1(Real(rate)).hi;
     const double below = law.weight[0] * q / rest;  // sums of q^k, k q^k and k^2 q^k, k >= 1
     const double distance = below / rest, square = distance * (1.0 + q) / rest;
     const double lowest = double(begin) - double(top);
@@ -237,28 +237,23 @@ TiltedLattice DensityLattice::tilted(double order, int level) {
   }
   for (double& w : law.weight) w /= mass;
   const double centre = first / mass;
-  law.mean = (double(source.first + std::int64_t(top)) + centre) * step;
-  law.variance = std::max(second / mass - centre * centre, 0.0) * step * step;
-  law.log_mass = peak + log_of(mass * step);
-  if (order == 0.0) {
-    if (!(std::abs(law.log_mass) < 1e-11))
-      throw ConvergenceError("the density of a layer's log gain does not integrate to 1");
-    source.calibration = law.log_mass;
-    source.calibrated = true;
-  }
-  law.log_mass -= source.calibration;
+  law.mean = (double(source.first + std::int64_t(top)) + centre) * source.step;
+  law.variance = std::max(second / mass - centre * centre, 0.0) * source.step * source.step;
+  law.log_mass = peak + log_of(mass * source.step) - source.calibration;
   return law;
 }
 
 LatticeMasses DensityLattice::masses(int level, double depth) {
-  const double step = std::ldexp(1.0, -level);
-  if (!table(level).calibrated) tilted(0.0, level);
-  Table& source = table(level);
-  cover(source, step, 0.0, depth);
-  LatticeMasses law{step, source.first, {}};
-  for (const double value : source.log_density)
-    law.mass.push_back(exp_of(value - source.calibration) * step);
-  trim(law, exp_of(-depth) * step);
+  const int fine = law_->decays() ? level : std::max(level, base_level_);
+  Table& source = table(fine, 0.0);
+  calibrate(source);
+  cover(source, 0.0, depth);
+  LatticeMasses law{source.step, source.first, {}};
+  for (std::size_t i = 0; i < source.log_size.size(); ++i)
+    law.mass.push_back(source.sign[i] * exp_of(source.log_size[i] - source.calibration) *
+                       source.step);
+  if (level < fine) law = coarsened(law, std::ldexp(1.0, -level));
+  trim(law, exp_of(-depth) * law.step);
   return law;
 }
 
@@ -268,7 +263,7 @@ double TiltedLattice::log_moment(double s) const {
   const double most = std::max(exponent(0), exponent(size - 1));
   double sum = 0.0;
   for (std::int64_t i = 0; i < size; ++i)
-    sum += weight[std::size_t(i)] * exp_of(exponent(i) - most);
+    sum += std::abs(weight[std::size_t(i)]) * exp_of(exponent(i) - most);
   if (ratio > 0.0) {
     const double q = ratio * exp_of(-s * step);
     if (q >= 1.0) return kInfinity;
@@ -277,8 +272,7 @@ double TiltedLattice::log_moment(double s) const {
   return most + log_of(sum);
 }
 
-void TiltedLattice::characteristic_minus_one(const double* t, std::complex<double>* out,
-                                             std::size_t n) const {
+void TiltedLattice::characteristic_minus_one(const double* t, Point* out, std::size_t n) const {
   // cos x - 1 = -2 sin^2(x/2) and sin x = 2 sin(x/2) cos(x/2): the half angles advance by rotations
   // from the point next to the mean.
   const auto size = std::int64_t(weight.size());

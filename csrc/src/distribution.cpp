@@ -239,11 +239,14 @@ void Distribution::centred_tails(const Real& log_mean, const double* x, double* 
   for (std::size_t i = 0; i < n; ++i) density[i] *= r[i];
 }
 
-void Distribution::centred_density(const Real& log_mean, const double* x, double* out,
+void Distribution::centred_density(const Real& log_mean, const Real* x, double* out,
                                    std::size_t n) const {
   std::vector<Real> scaled;
-  for (std::size_t i = 0; i < n; ++i)
-    scaled.push_back(exp(log_mean + Real(std::min(std::max(x[i], -600.0), 600.0))) / law_.factor);
+  for (std::size_t i = 0; i < n; ++i) {
+    const bool outside = std::abs(x[i].hi) > 600.0;
+    const Real inside = outside ? Real(x[i].hi > 0.0 ? 600.0 : -600.0) : x[i];
+    scaled.push_back(exp(log_mean + inside) / law_.factor);
+  }
   const std::vector<Real> value = density(scaled);
   require(value);
   for (std::size_t i = 0; i < n; ++i) out[i] = std::max(0.0, to_double(value[i] * scaled[i]));

@@ -253,7 +253,7 @@ void GainLaw::centred_tails(const double* x, double* log_p, double* density, std
                             bool upper) const {
   impl_->distribution().centred_tails(impl_->log_mean(), x, log_p, density, n, upper);
 }
-void GainLaw::centred_density(const double* x, double* out, std::size_t n) const {
+void GainLaw::centred_density(const Real* x, double* out, std::size_t n) const {
   impl_->distribution().centred_density(impl_->log_mean(), x, out, n);
 }
 double GainLaw::Impl::compute_log_abs_third() const {

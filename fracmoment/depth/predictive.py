@@ -103,9 +103,7 @@ class PriorPredictive:
 
     @cached_property
     def _density_at_zero(self) -> float:
-        if any(
-            gain._laws.order_edge(given_alive=True) >= -1.0 for gain, _ in self._size.layers[:-1]
-        ):
+        if self._log_norm._edge() >= -1.0:
             return math.inf
         inverse = float(self._log_norm.moment(-1.0, given_alive=True))
         return self._alive * inverse / (self._scale * math.sqrt(2.0 * math.pi))

@@ -63,4 +63,6 @@ def test_networks_without_a_tail_index():
     bounded = [fm.Gain("relu", 8, weights="orthogonal"), fm.Gain("linear", 4, weights="orthogonal")]
     assert fm.tail_index(bounded, [0.9, 1.1]) == math.inf
     mortal = [fm.Gain("relu", 1), fm.Gain("relu", 2)]
-    assert fm.tail_index(mortal, 10.0) == 0.0
+    # layers that may die have an index for every scale
+    alpha = fm.tail_index(mortal, 10.0)
+    assert math.prod(g.moment(alpha) * 10.0**alpha for g in mortal) == pytest.approx(1, rel=1e-13)

@@ -1,19 +1,23 @@
-// The law of y = log R - E[log R | R > 0] of one Gaussian layer on a lattice, exponentially tilted.
+// The law of one layer's log gain on a lattice, exponentially tilted.
 //
 // Values h f(ih) of an analytic density f are the law of a lattice variable whose moments are
 //   sum_i h f(ih) exp(z ih) = sum_m M(z + 2 pi i m/h),
-// M(z) = E exp(z y). Since R = |g| B with |g| ~ chi_d independent of B for every law here,
-//   |M(s + it)|/M(s) <= |Gamma((d + s + it)/2)|/Gamma((d + s)/2) ,
-// which is how far h must go down for the terms with m != 0 to be nothing (the decay). All weights
-// are positive, so nothing cancels. See docs/algorithms/depth_law.md.
+// M(z) = E exp(z y): h goes down until the terms with m != 0 are nothing. Next to the breaks of a
+// law the masses are the integrals of the law over the kernels of Lagrange's interpolation instead,
+//   sum_i w_i g(ih) = E [interpolant of g](y),
+// right for every g that is interpolated well; where the density is smooth both are the same. All
+// weights are positive but for those, so nothing cancels. See docs/algorithms/depth_law.md.
 #pragma once
 
 #include <complex>
 #include <map>
+#include <memory>
+#include <utility>
 #include <vector>
 
+#include "fracmoment/depth/piecewise_density.hpp"
+#include "fracmoment/depth/step_law.hpp"
 #include "fracmoment/depth/sum_lattice.hpp"
-#include "fracmoment/gains/law.hpp"
 
 namespace fracmoment {
 
@@ -27,52 +31,59 @@ struct TiltedLattice {
   double log_mass = 0.0;  // log E exp(order y)
   double mean = 0.0, variance = 0.0;
 
-  // log E exp(s (y - mean)) of the points that are there, infinity where a power diverges.
+  // A bound of log E exp(s (y - mean)) of the points that are there, infinity where a power
+  // diverges.
   double log_moment(double s) const;
   // E exp(i t (y - mean)) - 1 at n points t, relative accuracy of the real part kept for small t.
-  void characteristic_minus_one(const double* t, std::complex<double>* out, std::size_t n) const;
+  void characteristic_minus_one(const double* t, Point* out, std::size_t n) const;
 };
 
 class DensityLattice {
  public:
-  explicit DensityLattice(const LawSpec& spec);
+  explicit DensityLattice(std::unique_ptr<StepLaw> law);
 
-  // The law tilted by exp(order y), on the lattice of step 2^-level.
-  TiltedLattice tilted(double order, int level);
-  // The law itself, as far as its density is above exp(-depth).
+  // The law tilted by exp(order y), for frequencies up to `reach`.
+  TiltedLattice tilted(double order, double reach);
+  // The law itself, as far as its density is above exp(-depth), on the lattice of step 2^-level.
   LatticeMasses masses(int level, double depth);
-  // Bound for log |M(order + it)|/M(order).
-  double log_decay(double order, double t) const;
-  // The smallest t with log_decay(order, t) <= -depth.
-  double decayed(double order, double depth) const;
+  // The lattice on which the density itself is resolved, for laws with breaks.
+  int base_level() const { return base_level_; }
 
-  double edge() const { return edge_; }  // orders below have no moments
-  const Real& log_mean() const { return log_mean_; }
-  // Whether a few units can rule the law far below: some may be dead, or have small slopes.
-  bool bent() const { return small_slopes_ || (width_ > 1.0 && edge_ == -1.0); }
+  const StepLaw& law() const { return *law_; }
 
  private:
-  struct Table {  // log f at first, first + 1, ... in units of the step
+  struct Zone {  // around breaks: densities, which may be negative
+    std::int64_t first = 0, last = 0;
+    std::vector<std::size_t> breaks;
+    std::vector<double> value;
+  };
+  struct Table {  // the density at first, first + 1, ... in units of the step
+    double step = 0.0;
     std::int64_t first = 0;
-    std::vector<double> log_density;
-    std::int64_t block[2] = {16, 16};  // points of the next extension, on either side
-    double calibration = 0.0;          // log of the mass found at order 0
+    std::vector<double> log_size;
+    std::vector<signed char> sign;
+    std::vector<Zone> zones;
+    bool ended[2] = {false, false};
+    double calibration = 0.0;  // log of the mass found at order 0
     bool calibrated = false;
   };
 
-  Table& table(int level);
-  void extend(Table& table, double step, bool left) const;
-  bool interpolate(std::int64_t begin, double step, std::vector<double>& value) const;
-  void log_densities(const double* y, double* out, std::int64_t n) const;
-  void cover(Table& table, double step, double order, double negligible) const;
-  bool nothing_below(double order, double y, double least) const;
+  Table& table(int level, double order);
+  void extend(Table& table, bool up);
+  void enter(Table& table, Zone& zone);
+  void cover(Table& table, double order, double negligible);
+  bool nothing_beyond(double order, double y, double least, bool upper) const;
+  bool resolved(const Table& table) const;
+  int level_for(double order, double reach) const;
+  void calibrate(Table& table);
+  TiltedLattice tilted_on(Table& table, double order);
 
-  GainLaw law_;
-  Real log_mean_;
-  double width_, edge_;
-  double power_limit_;  // below this y the density is a power of R
-  bool small_slopes_;   // there may be mass far below the rest
-  std::map<int, Table> tables_;
+  std::unique_ptr<StepLaw> law_;
+  PiecewiseDensity density_;
+  int base_level_ = 0;
+  // By level, and for laws with breaks by the sign of the order too: fine lattices near one end of
+  // a bounded law do not reach the other.
+  std::map<std::pair<int, int>, Table> tables_;
 };
 
 }  // namespace fracmoment

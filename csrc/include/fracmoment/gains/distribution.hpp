@@ -32,7 +32,7 @@ class Distribution {
                      std::size_t n, bool upper) const;
 
   // density of log R - log_mean
-  void centred_density(const Real& log_mean, const double* x, double* out, std::size_t n) const;
+  void centred_density(const Real& log_mean, const Real* x, double* out, std::size_t n) const;
 
  private:
   struct Search;  // for one quantile: quantile.cpp

@@ -65,7 +65,7 @@ class GainLaw {
                      bool upper) const;
 
   // Of log R - E log R given R > 0: its density.
-  void centred_density(const double* x, double* out, std::size_t n) const;
+  void centred_density(const Real* x, double* out, std::size_t n) const;
 
   double prob_zero() const;
   double prob_alive() const;
