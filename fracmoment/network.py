@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,21 +14,23 @@ from fracmoment.activations import Activation, LeakyReLU, Linear, RandomizedLeak
 from fracmoment.activations import as_activation as _as_activation
 from fracmoment.depth import DepthLaw
 from fracmoment.gains import WEIGHTS, Gain
-from fracmoment.networks.laws import LayerLaw, NetworkLaw
+from fracmoment.networks.laws import LayerLaw, gains_of, known_tail_index
 from fracmoment.networks.plan import (
     MAX_LAYERS,
     chain_laws,
     known_scales,
-    output_shift,
+    outcome_of,
+    output_factor,
     plan_network,
 )
+from fracmoment.projection import ProjectedGain
 from fracmoment.signals import Signals
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from fracmoment._typing import FloatArray
-    from fracmoment.networks.plan import NetworkPlan
+    from fracmoment.networks.plan import NetworkPlan, Outcome
 
 __all__ = ["Network"]
 
@@ -62,8 +64,8 @@ class Network:
         Standard deviation of the normal biases, for all layers or one a layer, >= 0.
     keep_prob : float, optional
         Probability with which inverted dropout keeps a hidden unit.
-    weights : {"gaussian", "orthogonal"}, optional
-        Law of the weights.
+    weights : {"gaussian", "orthogonal"} or sequence of them, optional
+        Law of the weights, for all layers or one a layer.
     preserve : {"rms", "norm"}, optional
         Whether a scheme preserves moments of the root mean square or of the norm.
     normalization : {None, "rms"}, optional
@@ -89,7 +91,7 @@ class Network:
     last: Activation | str | None = field(default_factory=Linear)
     bias: float | Sequence[float] = 0.0
     keep_prob: float = 1.0
-    weights: str = "gaussian"
+    weights: str | Sequence[str] = "gaussian"
     preserve: str = "rms"
     normalization: str | None = None
 
@@ -116,7 +118,7 @@ class Network:
         keep = _validation.as_float("keep_prob", self.keep_prob)
         _validation.keep_prob(keep)
         self._set("keep_prob", keep)
-        _validation.choice("weights", self.weights, WEIGHTS)
+        self._set("weights", self._checked_weights())
         _validation.choice("preserve", self.preserve, ("rms", "norm"))
         if self.normalization is not None:
             _validation.choice("normalization", self.normalization, ("rms",))
@@ -131,6 +133,15 @@ class Network:
         allowed = f"an order >= 0 (0 is zero drift) or one of {', '.join(_SCHEMES)}"
         _validation.require("scheme", self.scheme, order >= 0, allowed)
         return order
+
+    def _checked_weights(self) -> str | tuple[str, ...]:
+        if isinstance(self.weights, str):
+            return _validation.choice("weights", self.weights, WEIGHTS)
+        kinds = tuple(_validation.choice("weights", kind, WEIGHTS) for kind in self.weights)
+        if len(kinds) != self.depth:
+            message = f"weights must hold one entry for each of {self.depth} layers, got {kinds!r}"
+            raise ValueError(message)
+        return kinds
 
     def _per_layer(self, name: str, check: Any) -> tuple[float, ...]:
         values = np.asarray(check(name, getattr(self, name)))
@@ -173,27 +184,20 @@ class Network:
                 )
         return tuple(known[law] for law in laws)
 
-    def gains(self) -> list[Gain]:
+    def gains(self) -> list[Gain | ProjectedGain]:
         """Return the gain of every layer, at scale 1.
 
-        Raises
-        ------
-        ValueError
-            An orthogonal layer with fewer units than inputs: it shortens its input first, and its
-            gain is no `Gain`.
+        A `ProjectedGain` for orthogonal layers with fewer units than inputs. With normalization
+        the gain of orthogonal weights: what comes before the activation has a fixed norm.
         """
-        kind = "orthogonal" if self.normalization else self.weights
-        gains: dict[LayerLaw, Gain] = {}
         laws = self._laws()
-        for law in laws:
-            if self.weights == "orthogonal" and not self.normalization and law.fan_in > law.fan_out:
-                message = (
-                    "widths must not fall under orthogonal weights for this; "
-                    f"got a layer {law.fan_in} -> {law.fan_out}. plan() covers such networks"
-                )
-                raise ValueError(message)
-            gains[law] = Gain(law.activation, law.fan_out, keep_prob=law.keep_prob, weights=kind)
-        return [gains[law] for law in laws]
+        if self.normalization is None:
+            return gains_of(laws)
+        known = {
+            law: Gain(law.activation, law.fan_out, keep_prob=law.keep_prob, weights="orthogonal")
+            for law in set(laws)
+        }
+        return [known[law] for law in laws]
 
     # ------------------------------------------------------------ what follows
 
@@ -227,8 +231,9 @@ class Network:
     def law(self) -> DepthLaw:
         """Return the law of ``log(|x_k|/|x_0|)``, without biases.
 
-        With normalization the law of ``log |x_k|``: every layer forgets the norm of its input, and
-        the last one decides.
+        Exact for Gaussian and orthogonal weights, layers that narrow included. With normalization
+        the law of ``log |x_k|``: every layer forgets the norm of its input, and the last one
+        decides.
         """
         self._require_no_biases("law", "signals")
         if self.normalization:
@@ -264,15 +269,36 @@ class Network:
             self._require_no_biases("simulate", "simulate_signals")
             gain, scale = self.gains()[-1], math.sqrt(self.widths[-1])
             return simulate_log_norms(gain, scale, 1, n_samples, rng=rng)
-        gains, scales = self.gains(), list(self.scale_of_layers())
+        projections = [g.projection for g in self.gains() if isinstance(g, ProjectedGain)]
+        gains = [g.gain if isinstance(g, ProjectedGain) else g for g in self.gains()]
+        scales = list(self.scale_of_layers())
         if not np.any(self.bias):
-            return simulate_log_norms(gains, scales, self.depth, n_samples, rng=rng)
+            generator = _validation.generator(rng)
+            logs = simulate_log_norms(gains, scales, self.depth, n_samples, rng=generator)
+            for share in projections:
+                logs += 0.5 * np.log(
+                    generator.beta(share.width / 2, (share.fan_in - share.width) / 2, logs.shape)
+                )
+            return logs
         start = np.zeros(self.widths[0])
         start[0] = _validation.as_float("input_norm", input_norm)
         bias = self.bias if isinstance(self.bias, float) else list(self.bias)
         return simulate_log_norms(
             gains, scales, self.depth, n_samples, rng=rng, method="matrix", bias=bias, x0=start
         )
+
+    def outcome(self) -> Outcome:
+        """Return what the network does to the signal, biases left out.
+
+        Returns
+        -------
+        Outcome
+            Drift, mean, standard deviation and median of the logarithm of the ratio of output to
+            input (of norms or root mean squares, as `preserve` says), and the tail index.
+        """
+        self._require_scales_matter("an outcome")
+        preserve: Any = self.preserve
+        return outcome_of(replace(self, bias=0.0).law(), preserve, self.widths)
 
     def tail_index(self) -> float:
         """Return the order of the moment that the whole network preserves, without biases.
@@ -282,10 +308,9 @@ class Network:
         """
         if self.normalization:
             return math.inf
-        laws = self._laws()
         preserve: Any = self.preserve
-        shift = output_shift(laws, self.scale_of_layers(), preserve)
-        return NetworkLaw(laws).tail_index(shift)
+        factor = output_factor(self.widths, preserve)
+        return known_tail_index(self.gains(), self.scale_of_layers(), factor)
 
     def _require_no_biases(self, method: str, instead: str) -> None:
         if np.any(self.bias):

@@ -18,6 +18,7 @@ NETWORKS = [
     fm.Network([3, 6, 6], "rrelu", scheme=0.0, weights="orthogonal", last=None),
     fm.Network([3, 6, 6], fm.RandomizedLeakyReLU(0.1, Fraction(1, 7)), bias=[0.1, 0.0]),
     fm.Network([4, 4], "linear", scales=[0.3]),
+    fm.Network([9, 7, 5], "relu", weights=["orthogonal", "gaussian"], scheme="lecun"),
     fm.Network([9, 7, 5], "relu", normalization="rms", last=None),
 ]
 
@@ -77,6 +78,59 @@ def test_simulations_agree_with_laws(network):
         assert abs(z) < 4.5
 
 
+def haar_log_norms(network, n_samples, seed):
+    """log(|x_k|/|x_0|) of explicit matrices: Gaussian, or Haar orthogonal ones by QR."""
+    rng = np.random.default_rng(seed)
+    x = np.zeros((n_samples, network.widths[0]))
+    x[:, 0] = 1.0
+    kinds = (
+        [network.weights] * network.depth if isinstance(network.weights, str) else network.weights
+    )
+    for i, (sigma, kind) in enumerate(zip(network.scale_of_layers(), kinds, strict=True)):
+        rows, columns = network.widths[i + 1], network.widths[i]
+        w = rng.normal(size=(n_samples, max(rows, columns), max(rows, columns)))
+        if kind == "orthogonal":
+            q, r = np.linalg.qr(w)
+            w = q * np.sign(np.einsum("nii->ni", r))[:, np.newaxis]
+        x = sigma * np.einsum("nij,nj->ni", w[:, :rows, :columns], x)
+        last = network.last is not None and i == network.depth - 1
+        x = x if last else np.where(x > 0, x, network.activation.slopes[0] * x)
+    with np.errstate(divide="ignore"):
+        return np.log(np.linalg.norm(x, axis=1))
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        fm.Network([4, 3, 2, 3], fm.LeakyReLU(0.4), weights="orthogonal"),
+        fm.Network([3, 3, 3], "relu", weights="orthogonal", last=None),
+        fm.Network([5, 4, 2], "linear", weights="orthogonal"),
+        fm.Network([2, 6, 3], "relu", weights=["orthogonal", "gaussian"]),
+    ],
+    ids=str,
+)
+def test_orthogonal_networks_against_explicit_matrices(network):
+    # 4 networks, 6 points: |z| above 4.5 once in 6,000 seeds
+    n = 40_000
+    law = network.law()
+    sample = haar_log_norms(network, n, 7)
+    alive = 1.0 - law.prob_dead()
+    for level in (0.02, 0.3, 0.5, 0.7, 0.9, 0.98):
+        point = law.ppf(level)
+        # rounding must not decide which side of an atom a sample is on
+        expected = 1.0 - alive + alive * law.cdf(point + 1e-9)
+        found = np.mean(sample <= point + 1e-9)
+        assert abs(found - expected) < 4.5 * math.sqrt(expected * (1.0 - expected) / n) + 1e-12
+    assert network.outcome().log_mean == pytest.approx(
+        law.mean() + 0.5 * math.log(network.widths[0] / network.widths[-1]), rel=1e-12
+    )
+    drawn = network.simulate(n, rng=3)
+    point = law.ppf(0.4)
+    expected = 1.0 - alive + alive * law.cdf(point + 1e-9)
+    z = (np.mean(drawn <= point + 1e-9) - expected) / math.sqrt(expected * (1 - expected) / n)
+    assert abs(z) < 4.5
+
+
 def test_normalized_layers_forget_their_input():
     network = NETWORKS[-1]
     assert math.isinf(network.tail_index())
@@ -105,7 +159,7 @@ def test_normalized_layers_forget_their_input():
         (lambda: fm.Network([4, 4], bias=1.0).law(), "signals"),
         (lambda: fm.Network([4, 4], scales=[1.0]).plan(), "scales"),
         (lambda: fm.Network([4, 4], normalization="rms").plan(), "normalization"),
-        (lambda: fm.Network([5, 4], weights="orthogonal").law(), "widths must not fall"),
+        (lambda: fm.Network([5, 4], weights=["orthogonal"] * 2), "weights must hold one entry"),
         (lambda: fm.Network.from_json("{"), "JSON"),
         (lambda: fm.Network.from_json("[]"), "format"),
         (lambda: fm.Network.from_json('{"format": "fracmoment network 1"}'), "entries"),

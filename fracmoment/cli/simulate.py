@@ -29,8 +29,8 @@ from fracmoment.cli.common import (
     read_keep_prob,
     read_last,
 )
+from fracmoment.depth import DepthLaw
 from fracmoment.gains import Gain
-from fracmoment.networks.laws import NetworkLaw
 from fracmoment.networks.plan import chain_laws, parse_widths
 from fracmoment.simulation import Interrupted, summarize_log_norms
 from fracmoment.simulation.chains import METHODS
@@ -148,22 +148,16 @@ class _Network:
         # from the ratio of norms to that of the quantity
         self.shift = 0.5 * math.log(widths[0] / widths[-1]) if arguments.preserve == "rms" else 0.0
         self.name = f"log-{arguments.preserve}"
-        self.law = NetworkLaw(self.laws)
+        self.law = DepthLaw(self.gains, self.scales)
 
     @property
     def log_mean(self) -> float:
         """The exact mean."""
-        return self._offset + self.law.log_mean
+        return self.shift + self.law.mean()
 
     def quantile(self, level: float) -> float:
-        """Return an exact quantile; NaN for orthogonal weights, whose laws have atoms."""
-        if any(law.weights == "orthogonal" for law in self.laws):
-            return math.nan
-        return self._offset + self.law.quantile(level)
-
-    @property
-    def _offset(self) -> float:
-        return self.shift + math.fsum(map(math.log, self.scales))
+        """Return an exact quantile."""
+        return self.shift + float(self.law.ppf(level))
 
 
 def _orders(arguments: argparse.Namespace) -> list[float]:
@@ -226,10 +220,10 @@ def _as_data(
         "n_samples": summary.n_samples,
         "n_samples_asked": _count("--samples", arguments.samples, 0),
         "log_mean": _estimate(summary.mean._replace(value=mean), network.log_mean),
-        "log_var": _estimate(summary.variance, network.law.log_var),
+        "log_var": _estimate(summary.variance, network.law.var()),
         "skewness": summary.skewness,
         "excess_kurtosis": summary.excess_kurtosis,
-        "prob_dead": _estimate(summary.prob_dead, network.law.prob_dead),
+        "prob_dead": _estimate(summary.prob_dead, network.law.prob_dead()),
         "moments": [
             {
                 "order": order,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,14 +12,16 @@ from scipy import stats
 from fracmoment.activations import Activation, as_activation
 from fracmoment.networks.entries import TESTS_PER_MATRIX, EntryReport, examine
 from fracmoment.networks.files import NetworkFileError
-from fracmoment.networks.laws import Convention, LayerLaw, NetworkLaw
-from fracmoment.networks.plan import Outcome, known_scales, output_shift
+from fracmoment.networks.laws import Convention, LayerLaw
+from fracmoment.networks.plan import known_scales, output_factor
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from fracmoment._typing import FloatArray
+    from fracmoment.network import Network as DescribedNetwork
     from fracmoment.networks.description import Layer, Network
+    from fracmoment.networks.plan import Outcome
 
 #: Inputs pushed through the network at a time.
 _BATCH = 2048
@@ -96,8 +98,11 @@ class NetworkAudit:
         Level of all tests together; each test has this divided by their number.
     layers : tuple of LayerAudit
         From input to output.
+    network : fracmoment.Network or None
+        The random network that these weights look like: the scale and the law of every layer, and
+        biases of the size of those in the file. None if a layer is all zero.
     outcome : Outcome or None
-        What follows at the output by the law; None if a layer is all zero.
+        What follows at the output by its law, without biases.
     log_interval : tuple of float or None
         Quantiles 5 % and 95 % of the log-ratio at the output.
     prob_dead : float
@@ -111,6 +116,7 @@ class NetworkAudit:
     preserve: Convention
     significance: float
     layers: tuple[LayerAudit, ...]
+    network: DescribedNetwork | None
     outcome: Outcome | None
     log_interval: tuple[float, float] | None
     prob_dead: float
@@ -241,32 +247,46 @@ def audit_network(
     for index, layer in enumerate(network.layers):
         act = final if index == len(network.layers) - 1 else hidden
         audits.append(_audit_layer(layer, act, preserve, level))
-    laws = [audit.law for audit in audits]
-    law = NetworkLaw(laws)
-    outcome = interval = None
+    described = outcome = interval = None
     prob_dead = 1.0
     if all(audit.scale > 0.0 for audit in audits):
-        shift = output_shift(laws, [audit.scale for audit in audits], preserve)
-        mean = law.log_mean + shift
-        outcome = Outcome(
-            drift=mean / law.depth,
-            log_mean=mean,
-            log_std=math.sqrt(max(law.log_var, 0.0)),
-            log_median=law.quantile(0.5) + shift,
-            tail_index=law.tail_index(shift),
-        )
-        interval = (law.quantile(0.05) + shift, law.quantile(0.95) + shift)
-        prob_dead = law.prob_dead
+        described = _described(network, audits, hidden, final, preserve)
+        outcome = described.outcome()
+        law = replace(described, bias=0.0).law()
+        shift = math.log(output_factor(described.widths, preserve))
+        interval = (float(law.ppf(0.05)) + shift, float(law.ppf(0.95)) + shift)
+        prob_dead = law.prob_dead()
     return NetworkAudit(
         source=network.source,
         layout=network.layout,
         preserve=preserve,
         significance=significance,
         layers=tuple(audits),
+        network=described,
         outcome=outcome,
         log_interval=interval,
         prob_dead=prob_dead,
         notes=network.notes,
+    )
+
+
+def _described(
+    network: Network,
+    audits: Sequence[LayerAudit],
+    hidden: Activation,
+    final: Activation,
+    preserve: Convention,
+) -> DescribedNetwork:
+    from fracmoment.network import Network as DescribedNetwork  # which imports this package
+
+    return DescribedNetwork(
+        [network.layers[0].fan_in] + [layer.fan_out for layer in network.layers],
+        hidden,
+        scales=[audit.scale for audit in audits],
+        last=final,
+        bias=[audit.bias_rms or 0.0 for audit in audits],
+        weights=[audit.law.weights for audit in audits],
+        preserve=preserve,
     )
 
 

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from fracmoment.activations import Activation, as_activation
-from fracmoment.networks.laws import Convention, LayerLaw, NetworkLaw, Weights
+from fracmoment.depth import DepthLaw
+from fracmoment.networks.laws import (
+    Convention,
+    LayerLaw,
+    Weights,
+    gains_of,
+    known_tail_index,
+)
 from fracmoment.schemes import Glorot, He, LeCun, Lyapunov
 
 if TYPE_CHECKING:
@@ -178,7 +185,7 @@ def chain_laws(
     *,
     last: Activation | str | None = "linear",
     keep_prob: float = 1.0,
-    weights: Weights = "gaussian",
+    weights: Weights | Sequence[Weights] = "gaussian",
 ) -> list[LayerLaw]:
     """Return the laws of the layers of a dense network.
 
@@ -193,26 +200,53 @@ def chain_laws(
         A network's output commonly has no activation, and never dropout.
     keep_prob : float
         Probability with which (inverted) dropout keeps a unit of a hidden layer.
-    weights : {"gaussian", "orthogonal"}
-        Law of the weights.
+    weights : {"gaussian", "orthogonal"} or sequence of them
+        Law of the weights, for all layers or one a layer.
     """
+    kinds = [weights] * (len(widths) - 1) if isinstance(weights, str) else list(weights)
     hidden = as_activation(activation)
     final = None if last is None else as_activation(last)
     laws = []
     for index, (fan_in, fan_out) in enumerate(pairwise(widths)):
         if final is not None and index == len(widths) - 2:
-            laws.append(LayerLaw(final, fan_in, fan_out, 1.0, weights))
+            laws.append(LayerLaw(final, fan_in, fan_out, 1.0, kinds[index]))
         else:
-            laws.append(LayerLaw(hidden, fan_in, fan_out, keep_prob, weights))
+            laws.append(LayerLaw(hidden, fan_in, fan_out, keep_prob, kinds[index]))
     return laws
 
 
-def output_shift(laws: Sequence[LayerLaw], scales: Sequence[float], preserve: Convention) -> float:
-    """Return what scales add to the log-ratio at the output, in the given convention."""
-    shift = math.fsum(math.log(scale) for scale in scales)
-    if preserve == "rms":
-        shift -= 0.5 * math.log(laws[-1].fan_out / laws[0].fan_in)
-    return shift
+def output_factor(widths: Sequence[int], preserve: Convention) -> float:
+    """Return the factor from the ratio of norms at the output to that of the quantity preserved."""
+    return math.sqrt(widths[0] / widths[-1]) if preserve == "rms" else 1.0
+
+
+def outcome_of(law: DepthLaw, preserve: Convention, widths: Sequence[int]) -> Outcome:
+    """Return what a network with this law of its norm does to the quantity preserved."""
+    return _outcomes(law, {"": [sigma for _, sigma in law.layers]}, preserve, widths)[""]
+
+
+def _outcomes(
+    law: DepthLaw,
+    scales: Mapping[str, Sequence[float]],
+    preserve: Convention,
+    widths: Sequence[int],
+) -> dict[str, Outcome]:
+    """Return what scales of the layers do, whatever those of the law: they shift its logarithm."""
+    gains, own = zip(*law.layers, strict=True)
+    factor = output_factor(widths, preserve)
+    start = math.log(factor) - math.fsum(map(math.log, own))
+    mean, std, median = law.mean(), law.std(), law.median()
+    outcomes = {}
+    for name, sigmas in scales.items():
+        shift = start + math.fsum(map(math.log, sigmas))
+        outcomes[name] = Outcome(
+            drift=(mean + shift) / law.depth,
+            log_mean=mean + shift,
+            log_std=std,
+            log_median=median + shift,
+            tail_index=known_tail_index(gains, sigmas, factor),
+        )
+    return outcomes
 
 
 def plan_network(
@@ -223,7 +257,7 @@ def plan_network(
     last: Activation | str | None = "linear",
     preserve: Convention = "rms",
     keep_prob: float = 1.0,
-    weights: Weights = "gaussian",
+    weights: Weights | Sequence[Weights] = "gaussian",
 ) -> NetworkPlan:
     """Plan the scales of a dense network.
 
@@ -278,45 +312,29 @@ def plan_network(
             drift = law.log_mean + math.log(scale / law.to_norm(preserve))
             planned[law] = PlannedLayer(law, scale, known_scales(law, preserve), drift)
     layers = tuple(planned[law] for law in laws)
-    network = NetworkLaw([layer.law for layer in layers])
     scales = {"plan": [layer.scale for layer in layers]}
     for scheme in ("he", "lecun", "glorot", "lyapunov"):
         scales[scheme] = [layer.others[scheme] for layer in layers]
-    median = network.quantile(0.5)
-    shifts = {name: output_shift(laws, values, preserve) for name, values in scales.items()}
-    outcomes = {name: _outcome(network, shift, median) for name, shift in shifts.items()}
-    low, high = (network.quantile(level) + shifts["plan"] for level in (0.05, 0.95))
+    network = DepthLaw(gains_of(laws), scales["plan"])
+    shift = math.log(output_factor(widths, preserve))
+    low, high = (float(network.ppf(level)) + shift for level in (0.05, 0.95))
     return NetworkPlan(
         order=float(order),
         preserve=preserve,
         layers=layers,
-        outcomes=outcomes,
-        prob_dead=network.prob_dead,
+        outcomes=_outcomes(network, scales, preserve, widths),
+        prob_dead=network.prob_dead(),
         log_interval=(low, high),
         depth_over_width=math.fsum(1.0 / law.fan_out for law in laws),
         orthogonal_log_std=_orthogonal_log_std(laws),
     )
 
 
-def _outcome(network: NetworkLaw, shift: float, median: float) -> Outcome:
-    mean = network.log_mean + shift
-    return Outcome(
-        drift=mean / network.depth,
-        log_mean=mean,
-        log_std=math.sqrt(max(network.log_var, 0.0)),
-        log_median=median + shift,
-        tail_index=network.tail_index(shift),
-    )
-
-
 def _orthogonal_log_std(laws: Sequence[LayerLaw]) -> float | None:
-    if laws[0].weights == "orthogonal":
+    if all(law.weights == "orthogonal" for law in laws):
         return None
-    swapped = [
-        LayerLaw(law.activation, law.fan_in, law.fan_out, law.keep_prob, "orthogonal")
-        for law in laws
-    ]
-    return math.sqrt(max(NetworkLaw(swapped).log_var, 0.0))
+    swapped = [replace(law, weights="orthogonal") for law in laws]
+    return DepthLaw(gains_of(swapped), 1.0, len(swapped)).std()
 
 
 def advice(plan: NetworkPlan) -> str:
@@ -332,7 +350,7 @@ def advice(plan: NetworkPlan) -> str:
     str
         One paragraph.
     """
-    outcome, he, weights = plan.outcome, plan.outcomes["he"], plan.layers[0].law.weights
+    outcome, he = plan.outcome, plan.outcomes["he"]
     ratio = f"Depth over width is {plan.depth_over_width:.2g}"
     variance = outcome.log_std**2
     sentences = []
@@ -376,7 +394,7 @@ def advice(plan: NetworkPlan) -> str:
                     f"Orthogonal weights reduce it to {plan.orthogonal_log_std:.2g};"
                     " wider layers, or Gaussian-submatrix (looks-linear) weights, do more."
                 )
-        elif weights == "orthogonal":
+        else:
             sentences.append(
                 "What is left is the nonlinearity's; Gaussian-submatrix (looks-linear) weights"
                 " remove it, wider layers reduce it."

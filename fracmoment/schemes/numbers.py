@@ -68,7 +68,7 @@ def numbers_of(layers: Layers, quantity: Quantity, *, isometry: bool = True) -> 
         order=_tail_index(first, scale),
         drift=first.log_mean + math.log(scale),
         log_variance=max(first.log_var, 0.0),
-        prob_dead=prob_dead(first._gain, len(layers.scales)) + 0.0,  # no -0
+        prob_dead=prob_dead(first.gain, len(layers.scales)) + 0.0,  # no -0
         isometry_defect=defect(layers) if isometry else None,
     )
 
@@ -77,7 +77,7 @@ def _tail_index(law: LayerLaw, scale: float) -> float | None:
     """Return the order that a scale preserves; None above 64, where moments may be out of reach."""
     from fracmoment.networks.laws import CERTAIN_ORDER
 
-    if scale * law._gain.support()[1] <= 1.0:
+    if scale * law.gain.support()[1] <= 1.0:
         return math.inf
     return None if scale < law.scale(CERTAIN_ORDER) else law.tail_index(scale)
 
