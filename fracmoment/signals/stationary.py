@@ -55,17 +55,18 @@ class StationarySignals(NormLaw):
     Notes
     -----
     The fixed point of the layer's action on a lattice of logarithms, see `Signals`, from a linear
-    system. Its tail is ``P(|x| > t) ~ C t^-alpha`` [Gol91]: the lattice ends where that is known to
-    hold, and the law goes on with the exact index beyond.
+    system. Its tail is ``P(|x| > t) ~ C t^-alpha`` [Gol91], C from `power_tail`: the lattice ends
+    where that is known to hold, and the law goes on with the exact index beyond.
 
     Examples
     --------
     >>> import fracmoment as fm
     >>> gain = fm.Gain("relu", 16)
     >>> x = StationarySignals(gain, gain.scale(2), 0.1)
-    >>> round(x.tail_index, 9), round(x.tail_constant(), 9)
+    >>> constant = fm.power_tail(gain, gain.scale(2), 0.1).constant
+    >>> round(x.tail_index, 9), round(constant, 9)
     (2.0, 0.527155197)
-    >>> round(x.sf(1e6) * 1e12 / x.tail_constant(), 5)
+    >>> round(x.sf(1e6) * 1e12 / constant, 5)
     1.0
     """
 
@@ -105,26 +106,6 @@ class StationarySignals(NormLaw):
         density = self._mixture.log_density(self._gain)
         low = float(self._mixture.logs[0]) + gain_law(self._gain).edges[0]
         return LogLaw.of(density, (narrowed(density, low, high)[0], high), fall=-kappa)
-
-    def tail_constant(self) -> float:
-        """Return C with ``P(|x| > t) ~ C t^-alpha``.
-
-        Notes
-        -----
-        With ``A = (sigma R)^2``, ``c = (bias/sigma)^2``, ``kappa = alpha/2`` and X the stationary
-        |x|^2, ``C = E[(X+c)^kappa - X^kappa]/(kappa E[A^kappa log A])`` [Gol91], the expectation by
-        the lattice. `power_tail` computes it by another route, with an estimate of its error.
-        """
-        gain, sigma, bias = self._layer
-        kappa = 0.5 * self.tail_index
-        log_c = 2.0 * (math.log(bias) - math.log(sigma))
-        logs, weights = self._signal.logs, self._signal.weights
-        both = np.logaddexp(logs, log_c)
-        ratio = np.log1p(np.exp(log_c - logs))  # log (X + c)/X
-        grown = np.exp(np.log(weights) + kappa * both) * -np.expm1(-kappa * ratio)
-        # beyond the lattice X^kappa P(X) is constant and the difference a share c/X of it
-        total = self._sum(grown, 1.0) + self._dead * math.exp(kappa * log_c)
-        return total / (kappa * _log_slope(gain, sigma, kappa))
 
     def moment(self, order: float, *, given_alive: bool = False) -> float:
         """Return E |x|^order: inf from the tail index on.
@@ -171,15 +152,6 @@ class StationarySignals(NormLaw):
         points = self._law.quantile(np.log(levels), np.log1p(-levels))
         difference = np.exp(finer.law(self._gain).log_cdf(points)) - levels
         return float(np.abs(difference).max()) + self._residual + residual
-
-
-def _log_slope(gain: Gain, sigma: float, kappa: float) -> float:
-    """Return the derivative of log E A^kappa at its zero, E A^kappa log A, by Cauchy's integral."""
-    radius, count = min(0.5, 0.5 * kappa), 32
-    turns = np.exp(2j * np.pi * np.arange(count) / count)
-    orders = kappa + radius * turns
-    values = np.log(gain.moment(2.0 * orders)) + 2.0 * orders * math.log(sigma)
-    return float(np.mean(values / turns).real) / radius
 
 
 def _fixed_point(layer: Layer, kappa: float, refine: float = 1.0) -> tuple[Mixture, float]:
