@@ -21,6 +21,8 @@ __all__ = ["OutputLaw"]
 
 _MOST_MISSED = 1e-9  # of a density, beyond the lower end of the mixture
 _MOST_ENTRIES = 2**18
+_QUANTILE_RANGE = 40.0  # of logarithms below the smallest scale
+_HALVINGS = 60
 
 
 class PreactivationScale(NamedTuple):
@@ -144,6 +146,40 @@ class OutputLaw:
         above = self._tail(points, negative=False)
         return plain(np.where(points < 0, 1.0 - below, above))
 
+    def ppf(self, q: Any) -> Result:
+        """Return the quantile of one unit: the smallest y with ``cdf(y) >= q``.
+
+        Parameters
+        ----------
+        q : array_like of float
+            Probabilities in [0, 1]; 0 and 1 give the ends of the support.
+
+        Returns
+        -------
+        float or ndarray
+            0 on the atom. Relative error below 1e-12 over that of the distribution function.
+
+        Examples
+        --------
+        >>> import fracmoment as fm
+        >>> y = fm.Signals(fm.Gain("relu", 8), 0.5, 3, bias=0.1).outputs()
+        >>> round(y.ppf(0.3), 6), round(y.cdf(y.ppf(0.9)), 12)
+        (0.0, 0.9)
+        """
+        levels = np.asarray(_validation.probability("q", q))
+        return plain(self._quantile(levels, 1.0 - levels))
+
+    def isf(self, q: Any) -> Result:
+        """Return the quantile of the survival function: ``ppf(1 - q)``, for small ``q`` too.
+
+        Parameters
+        ----------
+        q : array_like of float
+            Probabilities in [0, 1].
+        """
+        levels = np.asarray(_validation.probability("q", q))
+        return plain(self._quantile(1.0 - levels, levels))
+
     def square_mean(self) -> float:
         """Return E y^2 of one unit, exact."""
         return self._scale.mean * float(pair_kernels(self._gain, 1.0).mean)
@@ -171,6 +207,29 @@ class OutputLaw:
         return self.square_covariance() / variance
 
     # ------------------------------------------------------------ mixtures
+
+    def _quantile(self, below: FloatArray, above: FloatArray) -> FloatArray:
+        """Return where the distribution function is `below` and the survival function `above`."""
+        zero = np.zeros(1)
+        sides = []
+        for negative, level in ((True, below), (False, above)):
+            whole = float(self._tail(zero, negative=negative)[0])
+            sides.append(np.where(level < whole, self._size(level, negative=negative), 0.0))
+        return sides[1] - sides[0]
+
+    def _size(self, level: FloatArray, *, negative: bool) -> FloatArray:
+        """Return the size beyond which a side has the probability `level`, by bisection."""
+        slopes = [abs(slope) for slope, side in self._branches() if side == negative]
+        if not slopes:
+            return np.zeros(level.shape)
+        logs = 0.5 * self._scale.mixture.logs
+        low = np.full(level.shape, float(logs[0]) + math.log(min(slopes)) - _QUANTILE_RANGE)
+        high = np.full(level.shape, float(logs[-1]) + math.log(max(slopes)) + math.log(40.0))
+        for _ in range(_HALVINGS):
+            middle = 0.5 * (low + high)
+            beyond = self._tail(np.exp(middle), negative=negative) > level
+            low, high = np.where(beyond, middle, low), np.where(beyond, high, middle)
+        return np.where(level > 0.0, np.exp(high), math.inf)
 
     def _branches(self) -> list[tuple[float, bool]]:
         """Return the slopes of both sides, and whether the side's outputs are negative."""

@@ -147,3 +147,35 @@ def test_bad_input():
             call()
     with pytest.raises(fm.ConvergenceError, match="close to 0"):
         y.pdf(1e-200)
+
+
+@pytest.mark.parametrize(
+    ("gains", "bias"),
+    [
+        ([fm.Gain("linear", 6), fm.Gain("linear", 3)], 0.0),
+        ([fm.Gain("relu", 4), fm.Gain("relu", 4)], 0.0),
+        ([fm.Gain("relu", 4), fm.Gain(fm.LeakyReLU(0.2), 4, keep_prob=0.7)], 0.3),
+        ([fm.Gain("relu", 4), fm.Gain(fm.LeakyReLU(-0.5), 4)], 0.3),
+    ],
+    ids=repr,
+)
+def test_quantiles_invert_the_distribution_function(gains, bias):
+    y = fm.Signals(gains, 0.7, bias=bias).outputs()
+    zero, below = y.cdf(0.0), y.cdf(-1e-250)
+    levels = np.array([1e-12, 1e-3, 0.1, 0.3, 0.5, 0.8, 0.99])
+    for q in levels:
+        point, other = y.ppf(q), y.isf(q)
+        if q < below or q > zero:
+            assert y.cdf(point) == pytest.approx(q, rel=1e-11)
+        else:
+            assert point == 0.0
+        if q < 1 - zero or q > 1 - below:
+            assert y.sf(other) == pytest.approx(q, rel=1e-11)
+        else:
+            assert other == 0.0
+    assert y.ppf(levels.reshape(7, 1)).shape == (7, 1)
+    assert y.ppf(1.0) == math.inf
+    assert y.ppf(0.0) == (-math.inf if below > 0 else 0.0)
+    assert isinstance(y.ppf(0.5), float)
+    with pytest.raises(ValueError, match="q"):
+        y.ppf(1.1)
