@@ -24,6 +24,8 @@ from fracmoment.networks.plan import (
     plan_network,
 )
 from fracmoment.projection import ProjectedGain
+from fracmoment.schemes import Scheme, get, names
+from fracmoment.schemes.scaled import ScaledScheme
 from fracmoment.signals import Signals
 
 if TYPE_CHECKING:
@@ -53,9 +55,11 @@ class Network:
         Numbers of units from input to output, two or more.
     activation : Activation or str, optional
         After every layer but the last.
-    scheme : float or str, optional
+    scheme : float, str or Scheme, optional
         Where the scales come from: an order >= 0, whose moment every layer preserves exactly (0:
-        zero drift), or ``"he"``, ``"lecun"``, ``"glorot"``, ``"lyapunov"``.
+        zero drift); ``"he"``, ``"lecun"``, ``"glorot"`` or ``"lyapunov"``, fitted to every layer;
+        or one of `fracmoment.schemes`, or its name there, whose own `scale` every layer takes. Its
+        weights are independent normal or orthogonal, and `weights` follows it.
     scales : sequence of float, optional
         Scales of the weights, one a layer, instead of a scheme.
     last : Activation, str or None, optional
@@ -86,7 +90,7 @@ class Network:
     # What may be given; __post_init__ keeps tuples, floats and activations.
     widths: Sequence[int]
     activation: Activation | str = field(default_factory=ReLU)
-    scheme: float | str = 1.0
+    scheme: float | str | Scheme = 1.0
     scales: Sequence[float] | None = None
     last: Activation | str | None = field(default_factory=Linear)
     bias: float | Sequence[float] = 0.0
@@ -119,6 +123,8 @@ class Network:
         _validation.keep_prob(keep)
         self._set("keep_prob", keep)
         self._set("weights", self._checked_weights())
+        if isinstance(self.scheme, ScaledScheme):
+            self._set("weights", self._weights_of(self.scheme))
         _validation.choice("preserve", self.preserve, ("rms", "norm"))
         if self.normalization is not None:
             _validation.choice("normalization", self.normalization, ("rms",))
@@ -126,13 +132,28 @@ class Network:
     def _set(self, name: str, value: Any) -> None:
         object.__setattr__(self, name, value)
 
-    def _checked_scheme(self) -> float | str:
+    def _checked_scheme(self) -> float | str | Scheme:
+        if isinstance(self.scheme, str) and self.scheme not in _SCHEMES:
+            _validation.choice("scheme", self.scheme, (*_SCHEMES, *names()))
+            self._set("scheme", _scheme_for(self.scheme, self.activation))
         if isinstance(self.scheme, str):
-            return _validation.choice("scheme", self.scheme, _SCHEMES)
+            return self.scheme
+        if isinstance(self.scheme, Scheme):
+            exact = isinstance(self.scheme, ScaledScheme) and self.scheme.gain(1) is not None
+            allowed = "a scheme of independent normal weights or of orthogonal ones"
+            _validation.require("scheme", self.scheme, exact, allowed)
+            return self.scheme
         order = _validation.as_float("scheme", self.scheme)
-        allowed = f"an order >= 0 (0 is zero drift) or one of {', '.join(_SCHEMES)}"
+        allowed = f"an order >= 0 (0 is zero drift), a scheme or one of {', '.join(_SCHEMES)}"
         _validation.require("scheme", self.scheme, order >= 0, allowed)
         return order
+
+    def _weights_of(self, scheme: ScaledScheme) -> str:
+        kind = scheme._model().weights
+        if self.weights not in ("gaussian", kind):
+            message = f"weights must be {kind!r} for the scheme {scheme!r}, got {self.weights!r}"
+            raise ValueError(message)
+        return kind
 
     def _checked_weights(self) -> str | tuple[str, ...]:
         if isinstance(self.weights, str):
@@ -172,6 +193,9 @@ class Network:
         """Return the scale of every layer: of Gaussian entries, or of an orthogonal matrix."""
         if self.scales is not None:
             return tuple(self.scales)
+        if isinstance(self.scheme, Scheme):
+            sizes = np.array(self.widths)
+            return tuple(np.asarray(self.scheme.scale(sizes[:-1], sizes[1:])).tolist())
         preserve: Any = self.preserve
         known: dict[LayerLaw, float] = {}
         laws = self._laws()
@@ -204,7 +228,8 @@ class Network:
     def plan(self) -> NetworkPlan:
         """Return the plan: scales of all schemes, and what they do to the signal.
 
-        Its order is that of the scheme; for He's, LeCun's and Glorot's 2. Biases do not enter.
+        Its order is that of the scheme; 2 for those that have none of their own, like He's, LeCun's
+        and Glorot's. Biases do not enter.
 
         Raises
         ------
@@ -215,7 +240,7 @@ class Network:
             message = "scales must be None for a plan, which is about choosing them"
             raise ValueError(message)
         self._require_scales_matter("a plan")
-        order = _ORDER_OF[self.scheme] if isinstance(self.scheme, str) else self.scheme
+        order = self._order()
         preserve: Any = self.preserve
         weights: Any = self.weights
         return plan_network(
@@ -227,6 +252,15 @@ class Network:
             keep_prob=self.keep_prob,
             weights=weights,
         )
+
+    def _order(self) -> float:
+        if isinstance(self.scheme, ScaledScheme):
+            order = self.scheme._model().order
+            return 2.0 if order is None else order
+        if isinstance(self.scheme, str):
+            return _ORDER_OF[self.scheme]
+        assert isinstance(self.scheme, float)
+        return self.scheme
 
     def law(self) -> DepthLaw:
         """Return the law of ``log(|x_k|/|x_0|)``, without biases.
@@ -329,7 +363,7 @@ class Network:
         values: dict[str, Any] = {"format": _FORMAT}
         for entry in fields(self):
             value = getattr(self, entry.name)
-            values[entry.name] = _described(value) if isinstance(value, Activation) else value
+            values[entry.name] = _described(value)
         return json.dumps(values, indent=2)
 
     @classmethod
@@ -357,16 +391,46 @@ class Network:
         for name in ("activation", "last"):
             if values[name] is not None:
                 values[name] = _activation_of(name, values[name])
+        if isinstance(values["scheme"], dict):
+            values["scheme"] = _scheme_of(values["scheme"])
         return cls(**values)
 
 
-def _described(activation: Activation) -> dict[str, Any]:
-    """Return an activation as its name and exact parameters, as text."""
-    parameters = {entry.name: getattr(activation, entry.name) for entry in fields(activation)}
-    return {"name": type(activation).__name__} | {
-        name: value.hex() if isinstance(value, float) else str(value)
-        for name, value in parameters.items()
-    }
+def _described(value: Any) -> Any:
+    """Return an activation or a scheme as its name and exact parameters; others as they are."""
+    if isinstance(value, Activation):
+        parameters = {entry.name: getattr(value, entry.name) for entry in fields(value)}
+        return {"name": type(value).__name__} | {
+            name: number.hex() if isinstance(number, float) else str(number)
+            for name, number in parameters.items()
+        }
+    if isinstance(value, Scheme):
+        given = [entry.name for entry in fields(value) if entry.init]
+        return {"name": value.name} | {name: _described(getattr(value, name)) for name in given}
+    return value
+
+
+def _scheme_for(name: str, activation: Any) -> Scheme:
+    """Return the scheme of a name, for an activation where it has one."""
+    try:
+        scheme = get(name)
+    except TypeError as error:
+        message = f"scheme {name!r} needs parameters: {error}"
+        raise ValueError(message) from None
+    fitted = any(entry.name == "activation" and entry.init for entry in fields(scheme))
+    return get(name, activation=activation) if fitted else scheme
+
+
+def _scheme_of(value: dict[str, Any]) -> Scheme:
+    parameters = {key: entry for key, entry in value.items() if key != "name"}
+    for key, entry in parameters.items():
+        if isinstance(entry, dict):
+            parameters[key] = _activation_of(key, entry)
+    try:
+        return get(_validation.choice("scheme", value.get("name"), names()), **parameters)
+    except TypeError as error:
+        message = f"scheme must hold the parameters of {value.get('name')!r}: {error}"
+        raise ValueError(message) from None
 
 
 def _activation_of(name: str, value: Any) -> Activation:

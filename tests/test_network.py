@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import fracmoment as fm
+from fracmoment import schemes
 from fracmoment.networks import plan_network
 
 NETWORKS = [
@@ -180,3 +181,49 @@ def test_bad_types_and_activations_in_files():
     values["activation"] = {"name": "LeakyReLU", "slope": "0.1"}
     with pytest.raises(ValueError, match="parameters of LeakyReLU"):
         fm.Network.from_json(json.dumps(values))
+
+
+@pytest.mark.parametrize(
+    "scheme",
+    [
+        schemes.He("relu"),
+        schemes.Glorot(),
+        schemes.Fractional(0.7, activation=fm.LeakyReLU(0.2), preserve="norm"),
+        schemes.Lyapunov("relu", weights="orthogonal"),
+        schemes.Orthogonal(factor=1.3),
+        "lecun_normal",
+        "kaiming_normal",
+    ],
+    ids=repr,
+)
+def test_schemes_of_the_package(scheme):
+    network = fm.Network([8, 9, 9, 4], "leaky_relu", scheme=scheme)
+    given = network.scheme
+    assert isinstance(given, schemes.Scheme)
+    sizes = [(8, 9), (9, 9), (9, 4)]
+    assert network.scale_of_layers() == tuple(given.scale(*size) for size in sizes)
+    model = given._model()
+    assert network.weights == model.weights
+    assert network.plan().order == (2.0 if model.order is None else model.order)
+    scales = network.scale_of_layers()
+    by_hand = fm.Network([8, 9, 9, 4], "leaky_relu", scales=scales, weights=model.weights)
+    assert network.law().median() == by_hand.law().median()
+    assert network.tail_index() == by_hand.tail_index()
+    assert fm.Network.from_json(network.to_json()) == network
+    assert eval(repr(network), {**vars(fm), **vars(schemes)}) == network
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"scheme": schemes.He(entries="uniform")}, "independent normal weights"),
+        ({"scheme": "he_uniform"}, "independent normal weights"),
+        ({"scheme": schemes.Zero()}, "independent normal weights"),
+        ({"scheme": "constant"}, "needs parameters"),
+        ({"scheme": "he_normla"}, "he_normal"),
+        ({"scheme": schemes.He(), "weights": "orthogonal"}, "weights must be 'gaussian'"),
+    ],
+)
+def test_schemes_that_a_network_cannot_take(options, message):
+    with pytest.raises(ValueError, match=message):
+        fm.Network([4, 4], **options)
