@@ -1,4 +1,5 @@
-"""The command line: ``fracmoment scale | plan | audit | export | check | prove``.
+"""The command line: scale, plan, audit, simulate, export, check, prove, verify,
+figures.
 
 Every command is one module with two functions: ``add_parser`` declares its options, ``run`` does
 the work and returns what to print. Exit status: 0 for success, 1 for bad data, 2 for bad usage.

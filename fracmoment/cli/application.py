@@ -6,7 +6,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from fracmoment.cli import audit, check, export, figures, plan, prove, scale, simulate
+from fracmoment.cli import audit, check, export, figures, plan, prove, scale, simulate, verify
 from fracmoment.cli.common import Parser, print_error
 from fracmoment.networks.files import NetworkFileError
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 #: The commands, in the order in which the help lists them.
-COMMANDS = (scale, plan, audit, simulate, export, check, prove, figures)
+COMMANDS = (scale, plan, audit, simulate, export, check, prove, verify, figures)
 
 EXIT_DATA = 1
 EXIT_USAGE = 2
