@@ -68,7 +68,7 @@ def largest_z(skewness: float = 0.0) -> float:
     Examples
     --------
     >>> round(largest_z(), 3), round(largest_z(0.05), 3)
-    (6.109, 6.467)
+    (6.109, 6.458)
     """
     c = abs(skewness) / 6.0
     goal = math.log(ALPHA / 2)
