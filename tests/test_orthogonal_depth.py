@@ -210,6 +210,20 @@ def test_wide_gaussian_layers_beside_narrow_orthogonal_ones():
         assert law.sf(z * spread) == pytest.approx(expected, rel=2e-2)  # its skewness is 1e-3
 
 
+@pytest.mark.parametrize("width", [100, 127, 128, 200, 512, 784, 1500])
+def test_one_layer_whose_break_is_far_from_everything(width):
+    # All units alive, at 0, has probability 2^-d: next to nothing there, but a break.
+    gain = fm.Gain("relu", width, weights="orthogonal")
+    law = fm.DepthLaw(gain, 1.0)
+    y = gain.log_mean() + math.sqrt(gain.log_var()) * np.linspace(-6.0, 6.0, 25)
+    assert np.abs(law.cdf(y) - gain.cdf(np.exp(y))).max() < 1e-12
+    deep = fm.DepthLaw(gain, gain.scale(2.0), 20)
+    assert math.isclose(deep.mean(), 20 * fm.drift(gain, gain.scale(2.0)), rel_tol=1e-12)
+    median = deep.ppf(0.5)
+    assert math.isclose(deep.cdf(median), 0.5, rel_tol=1e-12)
+    assert abs(deep.edgeworth().cdf(median) - 0.5) < 1e-4
+
+
 def test_projected_gains():
     gain = fm.ProjectedGain(fm.Gain("relu", 4, weights="orthogonal"), 9)
     assert gain == eval(

@@ -16,6 +16,8 @@ constexpr std::int64_t kBlock = 64;
 constexpr std::int64_t kZone = 18;    // points around a break where masses are integrals
 constexpr double kMostTurn = 0.45;    // |order + it| h that Lagrange's formula serves
 constexpr double kUnresolved = 1e-8;  // error of the formula on every second point
+constexpr double kMassError = 1e-11;  // of the lattice that resolves a density
+constexpr int kMoreLevels = 3;        // finer, to bring it below a tenth of that
 constexpr double kFarAway = 1e12;     // points, from where a lattice begins
 constexpr std::size_t kMaxPointsOfLattice = 1u << 17;
 
@@ -24,10 +26,15 @@ constexpr std::size_t kMaxPointsOfLattice = 1u << 17;
 DensityLattice::DensityLattice(std::unique_ptr<StepLaw> law)
     : law_(std::move(law)), density_(*law_, law_->spread()) {
   if (law_->decays() || law_->is_point()) return;
+  // Where a coarse lattice lies in the zone of a break as a whole, it has no points that tell
+  // whether it resolves the density; its mass tells that as well.
+  int more = 0;
   for (base_level_ = 1 - std::ilogb(law_->spread());; ++base_level_) {
     Table& found = table(base_level_, 0.0);
     cover(found, 0.0, kNegligible);
-    if (resolved(found)) break;
+    if (!resolved(found)) continue;
+    const double error = std::abs(tilted_on(found, 0.0).log_mass);
+    if (error < 0.1 * kMassError || (error < kMassError && more++ == kMoreLevels)) break;
   }
 }
 
@@ -183,7 +190,7 @@ void DensityLattice::calibrate(Table& table) {
     return;
   }
   const double log_mass = tilted_on(table, 0.0).log_mass;
-  if (!(std::abs(log_mass) < 1e-11))
+  if (!(std::abs(log_mass) < kMassError))
     throw ConvergenceError("the density of a layer's log gain integrates to 1 + " +
                            std::to_string(1e12 * log_mass) + "e-12");
   table.calibration = log_mass;

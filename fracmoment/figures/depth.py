@@ -44,9 +44,7 @@ def _fan_figure(run: Run) -> Figure:
     )
     for part, (ax, (name, gain, order)) in enumerate(zip(axes.flat[:-1], panels, strict=True)):
         sigma = float(gain.scale(order))
-        # The laws of a few orthogonal layers have atoms, and no quantiles of `DepthLaw`.
-        early = [] if gain is orthogonal else [0, 1, 2, 5, 10]
-        depths = [*early, *range(20, _LAST + 1, run["step"])]
+        depths = [0, 1, 2, 5, 10, *range(20, _LAST + 1, run["step"])]
         fan = QuantileFan.exact(gain, sigma, depths)
         plot_quantile_fan(fan, ax, legend=None)
         ax.axhline(0.0, color="0.4", linewidth=0.8)
@@ -134,8 +132,7 @@ SPECIFICATIONS = (
         "2, 1 and 0, orthogonal weights, and Gaussian submatrices, which make the network a "
         "linear one of width 32. Markers are the 5 %, 50 % and 95 % quantiles of {networks} "
         "simulated networks with their 99 % confidence intervals, which hold for any "
-        "distribution. The exact law of a few orthogonal layers is not available, so that panel "
-        "starts at depth 20. A smaller order turns the fan, it does not make it narrower.",
+        "distribution. A smaller order turns the fan, it does not make it narrower.",
         _fan_figure,
         sizes={"networks": (1_000, 1_000), "step": (5, 20)},
     ),
