@@ -28,6 +28,24 @@ from fracmoment.schemes.fans import shape_of
 from fracmoment.schemes.nonhomogeneous import LeCunTanh, SelfNormalizing
 from fracmoment.schemes.scaled import ScaledScheme
 
+#: Options of `Layout`.
+LAYOUT = ("in_axis", "out_axis", "batch_axis", "groups", "transposed")
+
+
+def refuse_unknown(function: str, options: dict[str, Any], known: tuple[str, ...]) -> None:
+    """Refuse keyword arguments that a function does not have; say why there is no other law."""
+    for name in options:
+        if name in known:
+            continue
+        message = f"{function} takes no argument {name!r}"
+        if name in ("distribution", "weights"):
+            message += (
+                ": moments of another order than 2 are preserved by untruncated normal and by"
+                " orthogonal weights only, not by uniform or truncated ones; those of order 2 are"
+                " schemes as 'he_uniform'"
+            )
+        raise TypeError(message)
+
 
 class Library(Protocol):
     """What is asked of an array library; arrays are floats of at least single precision."""

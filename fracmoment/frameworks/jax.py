@@ -10,7 +10,14 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from fracmoment.frameworks._arrays import Layout, draw, drawable, entries_of
+from fracmoment.frameworks._arrays import (
+    LAYOUT,
+    Layout,
+    draw,
+    drawable,
+    entries_of,
+    refuse_unknown,
+)
 from fracmoment.frameworks._missing import missing
 from fracmoment.schemes import (
     DeltaOrthogonal,
@@ -178,6 +185,7 @@ def fractional_normal(
     >>> bool(abs(w.std() / fracmoment.init_scale("relu", 784, 256, 1.0) - 1.0) < 0.01)
     True
     """
+    refuse_unknown("fractional_normal", layout, (*LAYOUT, "dtype"))
     return from_scheme(Fractional(order, activation, preserve, "gaussian", keep_prob), **layout)
 
 
@@ -195,6 +203,7 @@ def lyapunov_normal(
     activation, preserve, keep_prob, **layout
         As for `fractional_normal`.
     """
+    refuse_unknown("lyapunov_normal", layout, (*LAYOUT, "dtype"))
     return from_scheme(Lyapunov(activation, preserve, "gaussian", keep_prob), **layout)
 
 
@@ -213,6 +222,7 @@ def fractional_orthogonal(
     order, activation, preserve, keep_prob, **layout
         As for `fractional_normal`.
     """
+    refuse_unknown("fractional_orthogonal", layout, (*LAYOUT, "dtype"))
     return from_scheme(Fractional(order, activation, preserve, "orthogonal", keep_prob), **layout)
 
 
@@ -230,6 +240,7 @@ def lyapunov_orthogonal(
     activation, preserve, keep_prob, **layout
         As for `fractional_normal`.
     """
+    refuse_unknown("lyapunov_orthogonal", layout, (*LAYOUT, "dtype"))
     return from_scheme(Lyapunov(activation, preserve, "orthogonal", keep_prob), **layout)
 
 

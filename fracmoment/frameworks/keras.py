@@ -21,7 +21,7 @@ from fracmoment.activations import (
     ReLU,
     as_activation,
 )
-from fracmoment.frameworks._arrays import Layout, draw, drawable
+from fracmoment.frameworks._arrays import LAYOUT, Layout, draw, drawable, refuse_unknown
 from fracmoment.frameworks._missing import missing
 
 try:
@@ -48,7 +48,6 @@ _ACTIVATIONS: dict[str, type[Activation]] = {
     "leaky_relu": LeakyReLU,
     "rrelu": RandomizedLeakyReLU,
 }
-_LAYOUT = ("in_axis", "out_axis", "batch_axis", "groups", "transposed")
 
 
 class _Library:
@@ -91,10 +90,7 @@ class _Initializer(keras.initializers.Initializer):
     def __init__(
         self, scheme: Scheme, parameters: dict[str, Any], seed: Any, layout: dict[str, Any]
     ) -> None:
-        unknown = sorted(set(layout) - set(_LAYOUT))
-        if unknown:
-            message = f"{type(self).__name__} takes no argument {unknown[0]!r}"
-            raise TypeError(message)
+        refuse_unknown(type(self).__name__, layout, LAYOUT)
         self._scheme = drawable(scheme)
         self._parameters = parameters
         self._layout = Layout(**{name: _plain(value) for name, value in layout.items()})
@@ -133,7 +129,7 @@ class _Initializer(keras.initializers.Initializer):
         """Return the arguments, as JSON takes them."""
         config = dict(self._parameters)
         defaults = Layout()
-        for name in _LAYOUT:
+        for name in LAYOUT:
             value = getattr(self._layout, name)
             if value != getattr(defaults, name):
                 config[name] = list(value) if isinstance(value, tuple) else value

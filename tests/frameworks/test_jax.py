@@ -222,6 +222,12 @@ def test_equinox(jax, jnp, fj):
         (lambda fj, key: fj.fractional_normal()(key, (4, 4), complex), TypeError, "real floating"),
         (lambda fj, key: fj.fractional_normal(groups=3)(key, (4, 4)), ValueError, "groups must"),
         (lambda fj, key: fj.fractional_normal(in_axis=-1)(key, (4, 4)), ValueError, "different"),
+        (
+            lambda fj, key: fj.fractional_normal(distribution="truncated_normal"),
+            TypeError,
+            "fractional_normal takes no argument 'distribution': moments of another order than 2",
+        ),
+        (lambda fj, key: fj.lyapunov_normal(seed=1), TypeError, "takes no argument 'seed'$"),
         (lambda fj, key: fj.looks_linear()(key, (5, 4)), ValueError, "fan_in must be even"),
         (lambda fj, key: fj.looks_linear(groups=2)(key, (4, 4)), ValueError, "groups must be 1"),
         (lambda fj, key: fj.delta_orthogonal()(key, (4, 4)), ValueError, "convolution"),

@@ -146,6 +146,11 @@ def test_standard_deviations_of_other_laws(keras, fk):
         (lambda fk: fk.FractionalNormal(activation={"name": "x"}), ValueError, "must name one of"),
         (lambda fk: fk.FractionalNormal(seed="a"), TypeError, "seed must be None"),
         (lambda fk: fk.FractionalNormal(axis=1), TypeError, "takes no argument 'axis'"),
+        (
+            lambda fk: fk.FractionalNormal(distribution="uniform"),
+            TypeError,
+            "takes no argument 'distribution': moments of another order than 2",
+        ),
         (lambda fk: fk.FractionalNormal()((4,)), ValueError, "two"),
         (lambda fk: fk.FractionalNormal()((4, 4), "int32"), TypeError, "floating-point"),
         (lambda fk: fk.FractionalNormal(groups=3)((4, 4)), ValueError, "groups must divide"),

@@ -74,6 +74,56 @@ def test_evaluation_has_no_dropout_and_the_mean_slope(torch, ft):
     assert (report["blocks.0"].activation, report["blocks.0"].keep_prob) == (mean, 1.0)
 
 
+def test_functions_have_the_mode_from_their_arguments(torch, ft):
+    nn, functional = torch.nn, torch.nn.functional
+
+    class Network(nn.Module):
+        def __init__(self, between):
+            super().__init__()
+            self.one, self.two, self.between = nn.Linear(8, 6), nn.Linear(6, 4), between
+
+        def forward(self, x):
+            return self.two(self.between(self, self.one(x)))
+
+    def read(between, mode):
+        model = Network(between).train(mode == "evaluation")  # the model's own does not matter
+        found = ft.init_module_(model, mode=mode)["one"]
+        assert model.training == (mode == "evaluation")
+        return found.activation, found.keep_prob
+
+    random, mean = fm.RandomizedLeakyReLU(), fm.LeakyReLU(0.5 * (1 / 8 + 1 / 3))
+    told = lambda net, z: functional.rrelu(z, training=net.training)  # noqa: E731
+    assert [read(told, mode)[0] for mode in ("training", "evaluation")] == [random, mean]
+    # torch's defaults: rrelu() has the mean slope in both modes, dropout() drops in both
+    assert read(lambda _, z: functional.rrelu(z), "training") == (mean, 1.0)
+    z = torch.linspace(-1.0, 1.0, 5)
+    assert torch.equal(functional.rrelu(z), functional.leaky_relu(z, 0.5 * (1 / 8 + 1 / 3)))
+    drop = lambda _, z: functional.dropout(torch.relu(z), 0.25)  # noqa: E731
+    assert read(drop, "evaluation") == (fm.ReLU(), 0.75)
+    kept = lambda _, z: torch.dropout(torch.relu(z), 0.25, False)  # noqa: E731
+    assert read(kept, "training") == (fm.ReLU(), 1.0)
+    branch = lambda net, z: z.relu() if net.training else z  # noqa: E731
+    assert [read(branch, mode)[0] for mode in ("training", "evaluation")] == [
+        fm.ReLU(),
+        fm.Linear(),
+    ]
+
+
+def test_what_stands_behind_the_activation_is_reported(torch, ft):
+    nn = torch.nn
+    model = nn.Sequential(
+        nn.Linear(4, 4), nn.ReLU(), nn.AlphaDropout(0.1), nn.Linear(4, 4), nn.ReLU(),
+        nn.LayerNorm(4), nn.Linear(4, 4), nn.ReLU(), nn.Tanh(), nn.Linear(4, 4),
+    )  # fmt: skip
+    rows = {layer.path: layer.notes for layer in ft.init_module_(model).layers}
+    assert rows == {
+        "0": ("AlphaDropout '2' behind the activation is not made up for",),
+        "3": ("LayerNorm '5' behind it cancels the scale",),
+        "6": ("Tanh '8' behind the activation is not made up for",),
+        "9": (),
+    }
+
+
 @pytest.mark.parametrize("mode", ["training", "evaluation"])
 @pytest.mark.parametrize("weights", ["gaussian", "orthogonal"])
 def test_moments_through_a_module(torch, ft, mode, weights):
@@ -242,6 +292,14 @@ def test_several_uses_and_shared_weights(torch, ft):
     tied[2].weight = tied[0].weight
     with pytest.raises(ValueError, match="share weights between layers of different scales"):
         ft.init_module_(tied)
+    # a weight that is to be left under one name is not changed under another
+    output = nn.Sequential(nn.Embedding(10, 6), nn.Linear(6, 6), nn.ReLU(), nn.Linear(6, 10))
+    output[3].weight = output[0].weight
+    before = output[0].weight.clone()
+    with pytest.raises(ValueError, match=r"0\.weight is also the weight of 3; add '3'"):
+        ft.init_module_(output, skip=["0"])
+    assert torch.equal(output[0].weight, before)
+    assert [layer.path for layer in ft.init_module_(output, skip=["0", "3"]).layers] == ["1"]
 
 
 def test_weights_that_are_computed(torch, ft):
@@ -289,6 +347,8 @@ def test_models_without_layers(torch, ft):
         ft.init_module_(torch.nn.ReLU())
     with pytest.raises(TypeError, match=r"must be a torch\.nn\.Module, got list"):
         ft.init_module_([])
+    with pytest.raises(TypeError, match=r"compiled by torch\.jit"):
+        ft.init_module_(torch.jit.trace(torch.nn.Linear(3, 3), torch.ones(3)))
     dead = torch.nn.Sequential(torch.nn.Linear(3, 3), torch.nn.Dropout(1.0))
     with pytest.raises(ValueError, match="keeps nothing"):
         ft.init_module_(dead)

@@ -127,11 +127,17 @@ def read(model: nn.Module, mode: str) -> dict[str, Following | Unknown] | Unknow
     if tracer.is_leaf_module(model, ""):
         # It would be traced into, instead of being taken as one step.
         root, prefix = nn.Sequential(model), "0"
+    training = {module: module.training for module in root.modules()}
     try:
+        for module in training:
+            module.training = mode == "training"  # what the code of a forward asks for
         graph = tracer.trace(root)
     except Exception as error:  # whatever the forward of a stranger raises
         text = " ".join(str(error).split())[:160]
         return Unknown(f"its forward cannot be traced ({type(error).__name__}: {text})")
+    finally:
+        for module, was in training.items():
+            module.training = was
     modules = dict(root.named_modules())
     found: dict[str, Following | Unknown] = {}
     for node in graph.nodes:
@@ -159,18 +165,20 @@ def _follow(node: fx.Node, modules: dict[str, nn.Module], mode: str) -> Followin
             return Unknown(f"its output goes to {len(users)} places")
         (node,) = users
         step = _step(node, modules, mode)
-        if step.kind == "through" or (step.kind == "norm" and activation is None):
-            notes += [step.value] if step.value else []
+        if step.kind == "through":
+            pass
+        elif step.kind == "norm" and activation is None:
+            notes.append(step.value)
         elif step.kind == "dropout":
             keep_prob *= 1.0 - step.value
         elif step.kind == "activation" and activation is None:
             activation = step.value
         elif step.kind == "resize" and activation is None:
             notes.append(step.value)
-        elif step.kind == "resize":
-            notes.append(step.value)
+        elif step.kind in ("layer", "end"):
             break
-        elif activation is not None or step.kind in ("layer", "end"):
+        elif activation is not None:
+            notes.append(_behind(step))
             break
         elif step.kind == "squash" and _is_final(node):
             notes.append(f"the moment is that of what enters {step.value}")
@@ -180,6 +188,14 @@ def _follow(node: fx.Node, modules: dict[str, nn.Module], mode: str) -> Followin
     if keep_prob == 0.0:
         return Unknown("dropout behind it keeps nothing")
     return Following(activation or Linear(), keep_prob, tuple(notes))
+
+
+def _behind(step: _Step) -> str:
+    """Return the note about what follows the activation and is not looked through."""
+    if step.kind in ("norm", "resize"):
+        return str(step.value)
+    what = type(step.value).__name__ if step.kind == "activation" else step.value
+    return f"{what} behind the activation is not made up for"
 
 
 def _asks(node: fx.Node) -> bool:
@@ -200,7 +216,7 @@ def _step(node: fx.Node, modules: dict[str, nn.Module], mode: str) -> _Step:
         return _of_module(modules[node.target], node.target, mode)
     name = node.target if node.op == "call_method" else getattr(node.target, "__name__", "?")
     if node.op == "call_method" or _is_torch(node.target, name):
-        step = _of_function(name, node, mode)
+        step = _of_function(name, node)
         if step is not None:
             return step
     return _Step("unknown", f"{name}()")
@@ -272,8 +288,8 @@ def _dropped(p: float, mode: str) -> float:
     return float(p) if mode == "training" else 0.0
 
 
-def _of_function(name: str, node: fx.Node, mode: str) -> _Step | None:
-    def argument(index: int, keyword: str, default: float) -> Any:
+def _of_function(name: str, node: fx.Node) -> _Step | None:
+    def argument(index: int, keyword: str, default: Any) -> Any:
         return node.args[index] if len(node.args) > index else node.kwargs.get(keyword, default)
 
     if name in _RELU_NAMES:
@@ -281,11 +297,14 @@ def _of_function(name: str, node: fx.Node, mode: str) -> _Step | None:
     if name in ("leaky_relu", "leaky_relu_"):
         slope = argument(1, "negative_slope", 0.01)
         return _Step("activation", LeakyReLU(slope)) if _is_number(slope) else None
+    # Functions do not know the mode: they have it from an argument, or always the same.
     if name in ("rrelu", "rrelu_"):
         ends = argument(1, "lower", 1 / 8), argument(2, "upper", 1 / 3)
+        mode = _mode(argument(3, "training", False))
         return _Step("activation", _randomized(*ends, mode)) if all(map(_is_number, ends)) else None
     if name in ("dropout", "dropout1d", "dropout2d", "dropout3d"):
         p = argument(1, "p", 0.5)
+        mode = _mode(argument(2, "training", node.kwargs.get("train", True)))
         return _Step("dropout", _dropped(p, mode)) if _is_number(p) else None
     if name in _SHAPE_NAMES or name in _MOVE_NAMES:
         return _Step("through")
@@ -294,6 +313,10 @@ def _of_function(name: str, node: fx.Node, mode: str) -> _Step | None:
     if "_pool" in name or name in ("mean", "interpolate", "pad"):
         return _Step("resize", f"{name}() changes norms, which is not made up for")
     return None
+
+
+def _mode(training: Any) -> str:
+    return "training" if training else "evaluation"
 
 
 def _is_number(value: Any) -> bool:

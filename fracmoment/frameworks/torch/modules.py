@@ -233,6 +233,9 @@ def init_module_(
     if not isinstance(model, nn.Module):
         message = f"model must be a torch.nn.Module, got {type(model).__name__}"
         raise TypeError(message)
+    if isinstance(model, torch.jit.ScriptModule):
+        message = "model must not be compiled by torch.jit: initialize it before that"
+        raise TypeError(message)
     if weights in ("uniform", "truncated_normal"):
         message = (
             f"weights must be 'gaussian' or 'orthogonal', got {weights!r}: moments of another order"
@@ -254,6 +257,7 @@ def init_module_(
     ]
     scales = [_scale(one, target) for one, target in zip(schemes, targets, strict=True)]
     _refuse_sharing(targets, scales)
+    _refuse_changing_skipped(model, targets, patterns)
     layers, zeroed = [], []
     for target, scale in zip(targets, scales, strict=True):
         _fill(target, scale, weights, generator)
@@ -458,6 +462,21 @@ def _refuse_sharing(targets: list[_Target], scales: list[float]) -> None:
             message = (
                 f"model must not share weights between layers of different scales: {path} needs"
                 f" {before:.6g}, {target.path} needs {scale:.6g}; leave one as it is by skip="
+            )
+            raise ValueError(message)
+
+
+def _refuse_changing_skipped(
+    model: nn.Module, targets: list[_Target], skip: tuple[str, ...]
+) -> None:
+    """Refuse weights of layers that are also parameters that were to be left as they are."""
+    filled = {id(target.module.weight): target.path for target in targets}
+    for name, parameter in model.named_parameters(remove_duplicate=False):
+        path = filled.get(id(parameter))
+        if path is not None and skip and _matches(name, skip):
+            message = (
+                f"skip must name all uses of a shared weight: {name} is also the weight of {path};"
+                f" add {path!r} to leave it"
             )
             raise ValueError(message)
 
