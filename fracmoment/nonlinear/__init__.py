@@ -18,7 +18,7 @@ from fracmoment.nonlinear.activations import (
     Tanh,
 )
 from fracmoment.nonlinear.gain import NonlinearGain, init_scale
-from fracmoment.nonlinear.mean_field import FixedPoint, MeanField, mean_field_gain
+from fracmoment.nonlinear.mean_field import FixedPoint, NonlinearMeanField, mean_field_gain
 from fracmoment.nonlinear.table import GainRow, gain_table
 
 __all__ = [
@@ -32,10 +32,10 @@ __all__ = [
     "FixedPoint",
     "GainRow",
     "LeCunTanh",
-    "MeanField",
     "Mish",
     "NonlinearActivation",
     "NonlinearGain",
+    "NonlinearMeanField",
     "SiLU",
     "Sigmoid",
     "Sin",

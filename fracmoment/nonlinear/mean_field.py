@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from fracmoment._typing import FloatArray, Result
 
-__all__ = ["FixedPoint", "MeanField", "mean_field_gain"]
+__all__ = ["FixedPoint", "NonlinearMeanField", "mean_field_gain"]
 
 # Variances between which fixed points are looked for, and the step of the logarithm.
 _SEARCH, _SEARCH_STEP = (1e-30, 1e30), 0.5
@@ -141,7 +141,7 @@ class FixedPoint:
         return 1.0 / abs(math.log(self.chi)) if self.chi != 1.0 else math.inf
 
 
-class MeanField:
+class NonlinearMeanField:
     """The map of variances that wide layers follow, its fixed points and their stability.
 
     Parameters
@@ -157,7 +157,7 @@ class MeanField:
     --------
     torch's gain for tanh keeps another variance than 1, in the chaotic phase:
 
-    >>> field = MeanField("tanh", 5 / 3)
+    >>> field = NonlinearMeanField("tanh", 5 / 3)
     >>> [(round(p.variance, 4), p.stable, round(p.chi, 4)) for p in field.fixed_points()]
     [(0.0, False, 2.7778), (1.1785, True, 1.2098)]
     """
@@ -189,7 +189,7 @@ class MeanField:
 
     def __repr__(self) -> str:
         """Return an expression that evaluates to this object."""
-        return f"MeanField({self._activation!r}, {self._gain!r}, bias={self._bias!r})"
+        return f"NonlinearMeanField({self._activation!r}, {self._gain!r}, bias={self._bias!r})"
 
     def variance_map(self, variance: Any) -> Result:
         """Return the variance of the next layer's pre-activations.
@@ -201,7 +201,7 @@ class MeanField:
 
         Examples
         --------
-        >>> MeanField("sigmoid", 2.0).variance_map(0.0)
+        >>> NonlinearMeanField("sigmoid", 2.0).variance_map(0.0)
         1.0
         """
         return _each(self._next, _variances(variance, zero=True))
@@ -224,7 +224,7 @@ class MeanField:
 
         Examples
         --------
-        >>> round(MeanField("erf", 1.0).slope(0.0) * math.pi, 12)
+        >>> round(NonlinearMeanField("erf", 1.0).slope(0.0) * math.pi, 12)
         4.0
         """
         factor, phi = self._gain**2, self._activation
@@ -236,7 +236,7 @@ class MeanField:
 
         Examples
         --------
-        >>> MeanField("tanh", 2.0).chi(0.0)
+        >>> NonlinearMeanField("tanh", 2.0).chi(0.0)
         4.0
         """
         factor, phi = self._gain**2, self._activation
@@ -253,7 +253,7 @@ class MeanField:
 
         Examples
         --------
-        >>> MeanField("gelu", 1.0).fixed_points()
+        >>> NonlinearMeanField("gelu", 1.0).fixed_points()
         [FixedPoint(variance=0.0, slope=0.25, chi=0.25)]
         """
         found = [0.0] if self._next(0.0) == 0.0 else []

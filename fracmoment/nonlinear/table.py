@@ -24,7 +24,7 @@ from fracmoment.nonlinear.activations import (
     Tanh,
 )
 from fracmoment.nonlinear.gain import NonlinearGain
-from fracmoment.nonlinear.mean_field import FixedPoint, MeanField, mean_field_gain
+from fracmoment.nonlinear.mean_field import FixedPoint, NonlinearMeanField, mean_field_gain
 
 __all__ = ["GainRow", "gain_table"]
 
@@ -142,8 +142,8 @@ def _row(phi: Any, torch: float | None, reason: str, width: int, order: float) -
         return GainRow(phi, torch, exact, finite, 1.0, None, reason)
     exact = float(mean_field_gain(phi))
     finite = root * float(NonlinearGain(phi, width, 1.0).scale(order))
-    slope = float(MeanField(phi, exact).slope(1.0))
+    slope = float(NonlinearMeanField(phi, exact).slope(1.0))
     point = None
     if torch is not None:
-        point = next(p for p in MeanField(phi, torch).fixed_points() if p.stable)
+        point = next(p for p in NonlinearMeanField(phi, torch).fixed_points() if p.stable)
     return GainRow(phi, torch, exact, finite, slope, point, reason)

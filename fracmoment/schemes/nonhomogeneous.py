@@ -32,7 +32,7 @@ _WHY = (
 @cache
 def _first(activation: str) -> float:
     """Return the mean square of units with standard normal pre-activations."""
-    return float(nonlinear.MeanField(activation, 1.0).variance_map(1.0))
+    return float(nonlinear.NonlinearMeanField(activation, 1.0).variance_map(1.0))
 
 
 @cache
@@ -40,7 +40,7 @@ def _limit(activation: str) -> float:
     """Return the mean square to which units tend in depth, at the gain 1."""
     return next(
         point.variance
-        for point in nonlinear.MeanField(activation, 1.0).fixed_points()
+        for point in nonlinear.NonlinearMeanField(activation, 1.0).fixed_points()
         if point.stable
     )
 

@@ -21,8 +21,9 @@ FUNCTIONS: dict[str, Callable[[mpf], mpf]] = {
     "lecun_tanh": lambda x: mpf("1.7159") * mpmath.tanh(2 * x / 3),
     "sigmoid": lambda x: 1 / (1 + mpmath.exp(-x)),
     "gelu": lambda x: x * mpmath.ncdf(x),
+    # x (1 + tanh u)/2 by exponentials, for far to the left nothing remains of 1 + tanh u.
     "gelu_tanh": lambda x: (
-        x / 2 * (1 + mpmath.tanh(mpmath.sqrt(2 / mpmath.pi) * (x + mpf("0.044715") * x**3)))
+        x / (1 + mpmath.exp(-2 * mpmath.sqrt(2 / mpmath.pi) * (x + mpf("0.044715") * x**3)))
     ),
     "silu": lambda x: x / (1 + mpmath.exp(-x)),
     "elu": lambda x: x if x > 0 else mpmath.expm1(x),

@@ -14,7 +14,7 @@ from mpmath import mpf
 
 import fracmoment as fm
 from fracmoment import nonlinear as nl
-from fracmoment.nonlinear import NonlinearGain
+from fracmoment.nonlinear import NonlinearGain, transform
 from fracmoment.nonlinear.activations import as_nonlinear
 from tests.nonlinear.references import FUNCTIONS, Row, mean, rows
 from tests.reference.tables import relative_error
@@ -34,11 +34,11 @@ def test_moments_agree_with_references(row: Row) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 @given(order=st.floats(0.1, 12.0), variance=VARIANCES)
-@settings(max_examples=3)
+@settings(max_examples=2)
 def test_one_unit_is_one_integral(name: str, order: float, variance: float) -> None:
     if name == "sin":
         variance = min(variance, 2.0)  # the quadrature has panels between its zeros, few of them
-    with mpmath.workdps(20):
+    with mpmath.workdps(15):
         breaks = [k * mpmath.pi / mpmath.sqrt(variance) for k in (1, 2, 3)] if name == "sin" else []
         exact = mean(lambda x: abs(FUNCTIONS[name](x)) ** mpf(order), variance, breaks)
     assert NonlinearGain(name, 1, variance).moment(order) == pytest.approx(float(exact), rel=2e-12)
@@ -46,9 +46,9 @@ def test_one_unit_is_one_integral(name: str, order: float, variance: float) -> N
 
 @pytest.mark.parametrize("name", NAMES)
 @given(width=WIDTHS, variance=VARIANCES)
-@settings(max_examples=4)
+@settings(max_examples=2)
 def test_even_orders_are_polynomials_in_the_width(name: str, width: int, variance: float) -> None:
-    one, two, three = (NonlinearGain(name, 1, variance).moment(s) for s in (2.0, 4.0, 6.0))
+    one, two, three = NonlinearGain(name, 1, variance).moment([2.0, 4.0, 6.0])
     d = float(width)
     exact = [
         d * one,
@@ -108,7 +108,7 @@ def test_saturated_and_constant_units() -> None:
 
 
 @given(st.sampled_from(NAMES), WIDTHS.filter(lambda d: d >= 100), st.floats(-5.0, 20.0), VARIANCES)
-@settings(max_examples=15)
+@settings(max_examples=8)
 def test_wide_layers_follow_the_expansion(
     name: str, width: int, order: float, variance: float
 ) -> None:
@@ -130,7 +130,7 @@ def test_wide_layers_follow_the_expansion(
 
 
 @given(st.sampled_from(NAMES), WIDTHS, VARIANCES.filter(lambda q: q <= 3.0))
-@settings(max_examples=12)
+@settings(max_examples=6)
 def test_norms_increase_with_the_order_and_moments_are_log_convex(
     name: str, width: int, variance: float
 ) -> None:
@@ -145,7 +145,7 @@ def test_norms_increase_with_the_order_and_moments_are_log_convex(
 
 @pytest.mark.parametrize("name", ["tanh", "elu", "softplus", "sigmoid"])
 def test_norms_increase_with_the_variance_where_squares_do(name: str) -> None:
-    moments = [NonlinearGain(name, 12, q).moment(1.0) for q in np.geomspace(1e-4, 1e4, 40)]
+    moments = [NonlinearGain(name, 12, q).moment(1.0) for q in np.geomspace(1e-4, 1e4, 20)]
     assert (np.diff(moments) > 0.0).all()
 
 
@@ -293,7 +293,8 @@ def test_variates_have_the_moments() -> None:
 # ---------------------------------------------------------------- domain and bad input
 
 
-def test_narrow_layers_next_to_the_edge_are_refused() -> None:
+def test_narrow_layers_next_to_the_edge_are_refused(monkeypatch) -> None:
+    monkeypatch.setattr(transform, "_MOST", 500)  # of several thousand values, which take seconds
     with pytest.raises(fm.ConvergenceError, match="further from the edge"):
         NonlinearGain("gelu", 1, 10.0).moment(-0.09)
 
