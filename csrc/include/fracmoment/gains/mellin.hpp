@@ -68,20 +68,10 @@ struct MellinNode {
   Pair<V> single;       // the part of P_mk with one live unit over d dead^(d-1), scaled likewise
 };
 
-// J.C.P. Miller's recurrence for the d-th power of a positive series 1 + sum_j r_j e^j,
-//   q_n = sum_{j=1..n} (j (d+1)/n - 1) r_j q_(n-j):
-// the factors, which are the same at every node.
-class MillerFactors {
- public:
-  MillerFactors(int m, double d) : factor_(std::size_t(m * (m + 1) / 2)) {
-    for (int n = 1; n <= m; ++n)
-      for (int j = 1; j <= n; ++j) factor_[at(n, j)] = inverse_integer(n) * (j * (d + 1.0) - n);
-  }
-  const Real& operator()(int n, int j) const { return factor_[at(n, j)]; }
-
- private:
-  static std::size_t at(int n, int j) { return std::size_t(n * (n - 1) / 2 + j - 1); }
-  std::vector<Real> factor_;
+// How many terms of Miller's recurrence count: those beyond `near` are below 2^-37 of the sum,
+// those beyond `far` below 2^-91.
+struct MillerTerms {
+  int near, far;
 };
 
 template <bool Full, class V>
@@ -90,10 +80,7 @@ class MellinKernel {
   static constexpr int kVectors = kChunk / LaneTraits<V>::lanes;
 
   MellinKernel(const UnitLaw& law, const MellinPlan& plan)
-      : law_(law),
-        plan_(plan),
-        uniform_(law, plan.m, plan.complex),
-        miller_(plan.k > 0 ? std::max(plan.k, plan.m) : plan.m, law.width) {
+      : law_(law), plan_(plan), uniform_(law, plan.m, plan.complex) {
     for (int j = 0; j <= plan.m; ++j)
       for (int l = 0; l <= plan.k; ++l) coefficient_.push_back(unit_coefficient(j, l));
     for (int i = 0; i < law.points; ++i) smallest_ = std::min(smallest_, law.point[i].hi);
@@ -121,7 +108,8 @@ class MellinKernel {
     for (int i = 0; i < kVectors; ++i) expand(t[i], pow2(r[i].down), local[i]);
     for (int i = 0; i < kVectors; ++i)
       r[i].log_power = log_of(local[i].L, local[i].below_one) * splat<V>(law_.width);
-    for (int i = 0; i < kVectors; ++i) power(local[i], r[i]);
+    const MillerTerms terms = miller_terms(t, local, r);
+    for (int i = 0; i < kVectors; ++i) power(local[i], terms, r[i]);
   }
 
  private:
@@ -149,27 +137,91 @@ class MellinKernel {
   }
 
   // k = 0: a series in e alone.
-  FRACMOMENT_INLINE void power(LocalSeries<V>& local, MellinNode<V>& r) const {
+  FRACMOMENT_INLINE void power(LocalSeries<V>& local, const MillerTerms& terms,
+                               MellinNode<V>& r) const {
     const int m = plan_.m;
-    Pair<V> q[kMaxDerivative + 1];
     const Pair<V> inverse = reciprocal(local.L);
     for (int j = 1; j <= m; ++j)
       local.u[j] = local.u[j] * splat_pair<V>(coefficient_[std::size_t(j)]);
     r.single = local.u[m];
     for (int j = 1; j <= m; ++j) local.u[j] = local.u[j] * inverse;
-    miller(local.u, q, m);
+    local.u[0] = r.raised = one();
+    if (law_.width <= 4.0) {
+      r.value = small_power(local.u);
+      return;
+    }
+    Pair<V> q[kMaxDerivative + 1];
+    miller(local.u, q, m, terms);
     r.value = q[m];
-    r.raised = one();
   }
   FRACMOMENT_INLINE static Pair<V> one() { return {splat<V>(1.0), V{}}; }
 
-  FRACMOMENT_INLINE void miller(const Pair<V>* r, Pair<V>* q, int m) const {
+  // J.C.P. Miller's recurrence for the d-th power of a positive series 1 + sum_j r_j e^j,
+  //   n q_n = sum_{j=1..n} (j d - (n-j)) r_j q_(n-j).
+  FRACMOMENT_INLINE void miller(const Pair<V>* r, Pair<V>* q, int m,
+                                const MillerTerms& terms) const {
     q[0] = one();
     for (int n = 1; n <= m; ++n) {
       Pair<V> sum{};
-      for (int j = 1; j <= n; ++j) sum = sum + (r[j] * splat_pair<V>(miller_(n, j))) * q[n - j];
-      q[n] = sum;
+      int j = std::min(n, terms.far);
+      double factor = miller_factor(n, j);
+      for (; j > terms.near; --j, factor -= law_.width + 1.0)
+        sum.hi = sum.hi + (r[j].hi * factor) * q[n - j].hi;
+      for (; j >= 1; --j, factor -= law_.width + 1.0)
+        sum = sum + (r[j] * splat<V>(factor)) * q[n - j];
+      q[n] = sum * splat_pair<V>(inverse_integer(n));
     }
+  }
+  double miller_factor(int n, int j) const { return j * law_.width - (n - j); }  // exact
+
+  // For n <= m < d the j-th term is at most
+  //   j (d+1)/(d+1-m) prod_{0<i<j} (m-i)/(d+1-m+i) * r_j/r_1^j
+  // of the sum, since q_n is at least its first term; and r_j/r_1 <= 2 u_j x^(j-1) with the largest
+  // x = 1-y. One choice for a chunk of nodes, whatever the lanes.
+  FRACMOMENT_INLINE MillerTerms miller_terms(const Pair<V>* t, const LocalSeries<V>* local,
+                                             const MellinNode<V>* node) const {
+    const int m = plan_.m;
+    const double d = law_.width;
+    MillerTerms terms{m, m};
+    if (m < 8 || d < 2.0 * m) return terms;
+    double largest = 0.0;
+    for (int i = 0; i < kVectors; ++i) {
+      const V two_t = t[i].hi + t[i].hi;
+      const V x = two_t * pow2(node[i].down) / (two_t + 1.0);
+      const V ratio = x * local[i].L.hi / (local[i].u[1].hi * 0.5);
+      for (int j = 0; j < LaneTraits<V>::lanes; ++j) largest = std::max(largest, lane(ratio, j));
+    }
+    double bound = 32.0;  // above 2 (d+1)/(d+1-m) j u_j
+    for (int j = 2; j <= m; ++j) {
+      const double step = largest * (m - j + 1) / (d - m + j);
+      bound *= step;
+      if (!(step < 0.5)) continue;
+      if (terms.near == m && bound < 0x1p-38) terms.near = j - 1;
+      if (bound < 0x1p-92) {
+        terms.far = j - 1;
+        break;
+      }
+    }
+    return terms;
+  }
+
+  // The m-th coefficient of the power, of up to four units, by products.
+  FRACMOMENT_INLINE Pair<V> small_power(const Pair<V>* r) const {
+    const int m = plan_.m, d = int(law_.width);
+    if (d == 1) return r[m];
+    if (d == 2) return square_at(r, m);
+    Pair<V> square[kMaxDerivative + 1];
+    for (int n = 0; n <= m; ++n) square[n] = square_at(r, n);
+    if (d == 4) return square_at(square, m);
+    Pair<V> sum{};
+    for (int j = 0; j <= m; ++j) sum = sum + square[j] * r[m - j];
+    return sum;
+  }
+  FRACMOMENT_INLINE static Pair<V> square_at(const Pair<V>* r, int n) {
+    Pair<V> sum{};
+    for (int j = 0; 2 * j < n; ++j) sum = sum + r[j] * r[n - j];
+    sum = scale_by(sum, splat<V>(2.0));
+    return n % 2 == 0 ? sum + r[n / 2] * r[n / 2] : sum;
   }
 
   // L = 1 - below_one; near 1 the second form is exact enough, far from it the first.
@@ -245,7 +297,7 @@ class MellinKernel {
         u[j * row + l] =
             u[j * row + l] * (inverse * splat_pair<V>(coefficient_[std::size_t(j * row + l)]));
     r.log_power = log_of(L, below_one) * splat<V>(law_.width);
-    miller(u, q, k);
+    miller(u, q, k, {k, k});
     r.raised = q[k];
     if (m > 0) higher_rows(u, q);
     r.value = q[m * row + k];
@@ -283,8 +335,9 @@ class MellinKernel {
           Pair<V> product{};
           for (int i = 0; i <= l; ++i)
             product = product + u[j * row + i] * q[(n - j) * row + l - i];
-          sum[l] = sum[l] + product * splat_pair<V>(miller_(n, j));
+          sum[l] = sum[l] + product * splat<V>(miller_factor(n, j));
         }
+      for (int l = 0; l <= k; ++l) sum[l] = sum[l] * splat_pair<V>(inverse_integer(n));
       for (int l = 0; l <= k; ++l) {
         Pair<V> value{};
         for (int i = 0; i <= l; ++i) value = value + sum[i] * inverse[l - i];
@@ -296,7 +349,6 @@ class MellinKernel {
   const UnitLaw& law_;
   MellinPlan plan_;
   UniformMoments<Full, V> uniform_;
-  MillerFactors miller_;
   double smallest_ = 1.0;          // scale b
   std::vector<Real> coefficient_;  // unit_coefficient(j, l), row by row
   Real gap_[kGapTerms + 1];
@@ -310,7 +362,7 @@ class MellinStop {
  public:
   enum class Answer { go_on, nothing_left, rest_known };
 
-  MellinStop(const UnitLaw& law, const MellinPlan& plan) : plan_(plan), atom_(law.dead.hi > 0.0) {
+  MellinStop(const UnitLaw& law, const MellinPlan& plan) : plan_(plan) {
     // P_mk <= (d/2+k)_m/m! P_0k, the certain bound on what is to come
     double bound = 1.0;
     for (int i = 0; i < plan.m; ++i) {
@@ -343,10 +395,9 @@ class MellinStop {
     const double ahead = plan_.p0 < 0.0 && v < plan_.all_decay
                              ? (plan_.reach - plan_.p0) * (plan_.all_decay - v)
                              : 0.0;
-    // with an atom the bound falls to dead^d, which is enough where weights of larger scales count
-    if ((!atom_ || plan_.p0 >= plan_.reach) &&
-        log_raised + log_bound_ - plan_.p0 * from_reference + margin - log_tail_ + ahead <
-            log_sum - plan_.target - 6.0)
+    // with an atom the bound falls to dead^d only
+    if (log_raised + log_bound_ - plan_.p0 * from_reference + margin - log_tail_ + ahead <
+        log_sum - plan_.target - 6.0)
       return Answer::nothing_left;
     // once all scales have decayed the weights themselves tell
     if (v <= plan_.all_decay || last > first) return Answer::go_on;
@@ -361,7 +412,6 @@ class MellinStop {
 
  private:
   const MellinPlan& plan_;
-  bool atom_;
   double log_bound_ = 0.0, log_tail_ = 0.0, log_unknown_ = 0.0;
 };
 
