@@ -111,7 +111,7 @@ def known_quantile(quantile, level, gains):
         raise
 
 
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(st.lists(st.sampled_from(GAINS), min_size=1, max_size=4), st.data())
 def test_distribution_functions_are_consistent(gains, data):
     law = fm.DepthLaw(gains, 1.0)
