@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import datetime as dt
 import difflib
+import importlib.util
 import json
 import os
 import sys
@@ -169,6 +170,8 @@ def measure_all(cases: list[Case], effort: Effort, options: argparse.Namespace) 
 
 
 def run_cases(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
+    if options.out and importlib.util.find_spec("matplotlib") is None:
+        parser.error("--out draws with matplotlib: pip install 'fracmoment[plot]'")
     old = None
     if options.compare:
         try:
@@ -186,7 +189,10 @@ def run_cases(parser: argparse.ArgumentParser, options: argparse.Namespace) -> i
         document["comparison"] = compare.compare(old, document, options.tolerance)
         status = 1 if document["comparison"]["regressions"] else status
     if options.out:
+        from . import board
+
         write(Path(options.out) / "results.json", json.dumps(document, indent=1))
+        write(Path(options.out) / "index.html", board.page(document))
     if options.markdown:
         write(Path(options.markdown), tables.markdown(document))
     if options.json:

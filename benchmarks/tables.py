@@ -118,4 +118,6 @@ def about(document: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield from document["machine"].items()
     yield "threads used", str(document["threads"])
     yield "clock", "processor time" if document["threads"] == 1 else "wall clock"
-    yield "processes that wanted a core", " at the start, ".join(document["load"]) + " at the end"
+    before, after = document["load"]
+    if before is not None:
+        yield "processes that wanted a core", f"{before} at the start, {after} at the end"

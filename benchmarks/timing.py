@@ -88,9 +88,9 @@ def compiler() -> str:
     return found[1].decode(errors="replace") if found else "unknown"
 
 
-def load() -> str:
-    """How many processes wanted a core during the last minute."""
-    return f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"
+def load() -> float | None:
+    """How many processes wanted a core during the last minute, where the system counts them."""
+    return round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None
 
 
 def machine() -> dict[str, str]:

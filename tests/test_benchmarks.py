@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import copy
+import html
 import importlib
 import importlib.util
 import json
 import re
 import sys
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +31,7 @@ def _load_package() -> None:
 
 
 _load_package()
+board = importlib.import_module(f"{NAME}.board")
 case = importlib.import_module(f"{NAME}.case")
 compare = importlib.import_module(f"{NAME}.compare")
 kernels = importlib.import_module(f"{NAME}.kernels")
@@ -72,7 +75,7 @@ def document(ours: list[float], peers: list[float]) -> dict[str, Any]:
         "threads": 1,
         "quick": False,
         "words": [],
-        "load": ["0.0", "0.0"],
+        "load": [0.0, 0.0],
         "results": results,
     }
 
@@ -179,6 +182,70 @@ def test_markdown_has_every_case(run: tuple[int, Path]) -> None:
 )
 def test_times_are_readable(seconds: float, text: str) -> None:
     assert tables.time_text(seconds) == text
+
+
+class Page(HTMLParser):
+    """What a page refers to, and whether its elements are closed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.references: list[str] = []
+        self.ids: list[str] = []
+        self.tags: list[str] = []
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        if tag not in ("meta", "br"):
+            self.open.append(tag)
+        self.collect(attrs)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.collect(attrs)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def collect(self, attrs: list[tuple[str, str | None]]) -> None:
+        for key, value in attrs:
+            if key in ("src", "href", "xlink:href", "data", "action", "poster", "srcset"):
+                self.references.append(value or "")
+            elif key == "id":
+                self.ids.append(value or "")
+            self.references += re.findall(r"url\(([^)]*)\)", value or "")
+
+
+def test_page_needs_no_network(run: tuple[int, Path]) -> None:
+    text = (run[1] / "index.html").read_text()
+    page = Page()
+    page.feed(text)
+    assert page.open == []
+    assert not {"script", "link", "iframe", "img", "object", "embed"} & set(page.tags)
+    assert "@import" not in text
+    assert len(set(page.ids)) == len(page.ids)
+    assert all(name.startswith("#") for name in page.references)
+    assert {name[1:] for name in page.references} <= set(page.ids)
+    assert len(page.references) > 10
+    # the cases at a glance, and a curve against the depth
+    assert page.tags.count("svg") == 2
+    words = html.unescape(text)
+    result = json.loads((run[1] / "results.json").read_text())
+    assert all(row["case"] in words for row in result["results"])
+    assert all(value in words for value in result["machine"].values())
+
+
+def test_page_says_what_is_wrong() -> None:
+    result = document([1.0, 1.0], [2.0, 3.0])
+    result["results"][1]["verified"] = False
+    result["results"][1]["methods"]["other"]["error"] = None
+    result["comparison"] = compare.compare(document([0.5, 1.0], [2.0, 3.0]), result, 1.25)
+    result["machine"]["fracmoment"] = "<0>"
+    text = board.page(result)
+    assert "1 of 2 cases wrong" in text
+    assert "not finite" in text
+    assert "2.00 x  case 0" in text
+    assert "<0>" not in text
 
 
 # ---------------------------------------------------------------- comparison
