@@ -40,7 +40,7 @@ PEER_LINES = [
 ERRORS = {
     "ulp": "largest error, ulp",
     "relative": "relative error",
-    "digits": "correct digits beyond those",
+    "digits": "correct digits beyond those asked for",
     "z": "distance of mean or variance, std. errors",
 }
 AXES = {"width": "width", "digits": "digits asked for", "depth": "depth"}
@@ -108,12 +108,12 @@ def draw_errors(axes: Axes, results: Results) -> None:
             points = [(x, y - x) for x, y in points]
         axes.plot([x for x, _ in points], [y for _, y in points], **style)
     axes.set(xscale="log", xlabel=AXES[results[0]["point"]["axis"]], ylabel=ERRORS[measure])
+    if measure == "z":  # what is accepted
+        axes.axhline(5.0, color="0.5", linewidth=0.8)
     if logarithmic:
         axes.set_yscale("log")
     else:
         axes.set_ylim(bottom=0.0)
-    if measure == "z":
-        axes.axhline(5.0, color="0.5", linewidth=0.8)
 
 
 def curves(results: Results) -> Figure:

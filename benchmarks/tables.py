@@ -72,7 +72,7 @@ def flat_costs(results: list[dict[str, Any]]) -> dict[str, float]:
 
 HEAD = """# Measured speeds
 
-Written by `python -m benchmarks --markdown docs/benchmarks.md`; what the columns mean and what the
+Written by `make bench BENCH='--markdown docs/benchmarks.md'`; what the columns mean and what the
 other ways are: [Benchmarking](benchmarking.md). Every answer was verified before it was timed. A
 ratio below 1 means that the other way is faster. Numbers belong to the machine in the first table;
 ratios carry over better.

@@ -84,7 +84,7 @@ def document(ours: list[float], peers: list[float]) -> dict[str, Any]:
 def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[int, Path]:
     """One run of the command, with everything it can write."""
     out = tmp_path_factory.mktemp("out")
-    words = [FEW, "relu, width 16, depth 10", "normal, float64", "2 to 16"]
+    words = [FEW, "relu, width 16, depth 100", "normal, float64", "2 to 16"]
     status = program.main([*words, "--quick", "--out", str(out), "--markdown", str(out / "x.md")])
     return status, out
 
@@ -164,7 +164,7 @@ def test_result_has_one_shape(run: tuple[int, Path]) -> None:
             assert method["seconds"] > 0.0
             assert method["measure"] in tables.UNITS
     points = [row["point"] for row in result["results"] if row["point"]]
-    assert {(p["axis"], p["at"]) for p in points} >= {("depth", 10), ("depth", 10_000)}
+    assert {(p["axis"], p["at"]) for p in points} >= {("depth", 100), ("depth", 100_000)}
 
 
 def test_markdown_has_every_case(run: tuple[int, Path]) -> None:
