@@ -137,7 +137,7 @@ def norm_chains(width: int, sigma: float, depth: int) -> dict[str, Method]:
             out[i] = total
         return out
 
-    return {"numba binomial + gamma": lambda n: run(GENERATOR, n)}
+    return {"numba, the same reduction": lambda n: run(GENERATOR, n)}
 
 
 def matrices(width: int, sigma: float, depth: int) -> dict[str, Method]:

@@ -16,7 +16,7 @@ import fracmoment as fm
 from . import core, peers
 from .case import OURS, Case, Check, Method, Point
 from .depth import Deep, relative
-from .simulation import Chain, method
+from .simulation import NUMPY_NORMS, Chain, method
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,7 +83,7 @@ def layers_of_width(width: int, effort: Effort) -> Case:
         ours["fracmoment, explicit weights"] = replace(matrices, answer=None)
 
     def others() -> dict[str, Method]:
-        methods = {"numpy binomial + gamma": method(chain.numpy_norms(), 1 << 12, chain.depth)}
+        methods = {NUMPY_NORMS: method(chain.numpy_norms(), 1 << 12, chain.depth)}
         if width <= 1024:
             numbers = method(chain.numpy_matrices(), max(1, direct >> 2), chain.depth)
             methods["numpy, explicit weights"] = replace(numbers, answer=None)
