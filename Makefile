@@ -109,6 +109,8 @@ docs/pictures/.drawn: $(FIGURE_SOURCES) | $(VENV)/.built
 
 docs: $(VENV)/.built $(VENV)/.docs docs/pictures/.drawn
 	$(BIN)/sphinx-build --fail-on-warning --keep-going -q -j auto docs build/site
+	$(BIN)/fracmoment verify --quick --report build/site/statements-report
+	$(PY) -m benchmarks --quick --out build/site/benchmark-board > /dev/null
 	@echo "build/site/index.html"
 
 # A source distribution, the wheel made from it alone, and the smoke test of that wheel in an
