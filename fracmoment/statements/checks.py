@@ -118,7 +118,7 @@ def enclosed(text: str, items: Iterable[tuple[str, Any, float]], ulps: float = 1
         limit = size * (2 * ulps * _UNIT)
         facts.append((label, error.upper <= limit.lower))
         worst = max(worst, float(error.upper / size.lower) / (2 * _UNIT))
-    measured = f"{len(facts)} values; largest relative error {worst:.3g} x 2^-52"
+    measured = f"{_many(len(facts), 'value')}; largest relative error {worst:.3g} x 2^-52"
     return Evidence(
         PROOF,
         text,
@@ -177,7 +177,7 @@ def agree(text: str, items: Iterable[tuple[str, Any, Any]], digits: int) -> Evid
             error = abs(mpmath.mpf(left) - right) / size if size else mpmath.mpf(0)
             facts.append((label, bool(error <= mpmath.mpf(10) ** -digits)))
             worst = max(worst, float(error))
-    measured = f"{len(facts)} values agree to {digits} digits; largest difference {worst:.1e}"
+    measured = f"{_many(len(facts), 'value')} to {digits} digits; largest difference {worst:.1e}"
     numbers = {"values": len(facts), "digits": digits, "largest_difference": worst}
     return Evidence(IDENTITY, text, _all(facts), _with_failures(measured, facts), numbers=numbers)
 
@@ -185,7 +185,7 @@ def agree(text: str, items: Iterable[tuple[str, Any, Any]], digits: int) -> Evid
 def same_numbers(text: str, items: Iterable[tuple[str, Any, Any]]) -> Evidence:
     """Compare pairs of exact numbers: integers, fractions, or arrays of them."""
     facts = [(label, bool(np.all(left == right))) for label, left, right in items]
-    measured = _with_failures(f"{len(facts)} equalities, exactly", facts)
+    measured = _with_failures(f"{_many(len(facts), 'equality')}, exactly", facts)
     return Evidence(IDENTITY, text, _all(facts), measured, numbers={"values": len(facts)})
 
 
@@ -196,7 +196,7 @@ def computed(text: str, items: Iterable[tuple[str, float, float]], tolerance: fl
         error = abs(left - right) / max(abs(left), abs(right), 1e-300)
         facts.append((label, bool(error <= tolerance)))
         worst = max(worst, error)
-    measured = f"{len(facts)} values; largest relative difference {worst:.1e}"
+    measured = f"{_many(len(facts), 'value')}; largest relative difference {worst:.1e}"
     measured += f" (allowed {tolerance:.0e})"
     numbers = {"values": len(facts), "largest_difference": worst, "allowed": tolerance}
     return Evidence(
@@ -211,7 +211,7 @@ def bounded(text: str, items: Iterable[tuple[str, float, float]], measured: str 
         facts.append((label, bool(value < bound)))
         if bound > 0:
             ratio = max(ratio, value / bound)
-    shown = measured or f"{len(facts)} values, at most {ratio:.3g} of the bound"
+    shown = measured or f"{_many(len(facts), 'value')}, at most {ratio:.3g} of the bound"
     numbers = {"values": len(facts), "largest_share": ratio}
     return Evidence(COMPUTATION, text, _all(facts), _with_failures(shown, facts), numbers=numbers)
 
@@ -254,7 +254,7 @@ def means(text: str, items: Iterable[tuple[str, FloatArray, float, float]]) -> E
         )
         least = min(least, samples.size)
     worst = max(rows, key=lambda row: abs(row["z"]) / row["allowed"])
-    measured = f"{len(rows)} means; largest distance {abs(worst['z']):.2f} standard errors"
+    measured = f"{_many(len(rows), 'mean')}; largest distance {abs(worst['z']):.2f} standard errors"
     measured += f" (allowed {worst['allowed']:.2f})"
     return Evidence(
         STATISTICS, text, _all(facts), _with_failures(measured, facts), len(rows) * ALPHA, least,
@@ -287,7 +287,9 @@ def ratios(text: str, items: Iterable[tuple[str, float, float, float]], n: int) 
     facts = [(row["label"], abs(row["z"]) <= largest_z()) for row in rows]
     worst = max(abs(row["z"]) for row in rows)
     lowest = min(row["log_exact"] for row in rows) / math.log(10.0)
-    measured = f"{len(rows)} probabilities, down to 1e{lowest:.0f}; largest distance {worst:.2f}"
+    measured = (
+        f"{_many(len(rows), 'probability')}, down to 1e{lowest:.0f}; largest distance {worst:.2f}"
+    )
     measured += f" standard errors (allowed {largest_z():.2f})"
     return Evidence(
         STATISTICS, text, _all(facts), _with_failures(measured, facts), len(rows) * ALPHA, n,
@@ -317,7 +319,9 @@ def counted(text: str, items: Iterable[tuple[str, int, int, float]]) -> Evidence
         rows.append({"label": label, "fraction": count / n, "exact": p, "level": level})
         least = min(least, n)
     worst = min(row["level"] for row in rows)
-    measured = f"{len(rows)} frequencies; smallest p-value {worst:.2g} (allowed {ALPHA:.0e})"
+    measured = (
+        f"{_many(len(rows), 'frequency')}; smallest p-value {worst:.2g} (allowed {ALPHA:.0e})"
+    )
     return Evidence(
         STATISTICS, text, _all(facts), _with_failures(measured, facts), len(rows) * ALPHA, least,
         {"frequencies": rows},
@@ -397,8 +401,8 @@ def _frequencies(samples: FloatArray, points: FloatArray) -> FloatArray:
 def _distances(rows: Sequence[dict[str, Any]]) -> str:
     worst = max(rows, key=lambda row: row["distance"] / row["allowed"])
     return (
-        f"{len(rows)} laws; largest distance of distribution functions {worst['distance']:.2g}"
-        f" (allowed {worst['allowed']:.2g})"
+        f"{_many(len(rows), 'law')}; largest distance of distribution functions"
+        f" {worst['distance']:.2g} (allowed {worst['allowed']:.2g})"
     )
 
 
@@ -435,3 +439,16 @@ def _with_failures(measured: str, facts: Sequence[tuple[str, bool]]) -> str:
         return measured
     more = f" and {len(bad) - 3} more" if len(bad) > 3 else ""
     return f"{measured}; wrong: {', '.join(bad[:3])}{more}"
+
+
+def _many(count: int, noun: str) -> str:
+    """Return a number of things.
+
+    Examples
+    --------
+    >>> _many(1, "law"), _many(2, "law"), _many(3, "frequency")
+    ('1 law', '2 laws', '3 frequencies')
+    """
+    if count == 1:
+        return f"1 {noun}"
+    return f"{count} {noun[:-1]}ies" if noun.endswith("y") else f"{count} {noun}s"

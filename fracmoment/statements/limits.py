@@ -439,7 +439,7 @@ def coupling(run: Run) -> Outcome:
     claim="For s < s' the probability of an output below e is smaller under the scale of order s,"
     " and it is the other one's at a level that is smaller by the power of the quotient.",
     formula="P_s(|x_k| ≤ e) = P_{s'}(|x_k| ≤ e (σ_{s'}/σ_s)^k) < P_{s'}(|x_k| ≤ e)",
-    hypotheses="As above, x_0 of norm 1, e > 0.",
+    hypotheses="Positively homogeneous activation, no bias, x_0 of norm 1, e > 0.",
     kinds=(COMPUTATION, STATISTICS),
 )
 def small_outputs(run: Run) -> Outcome:

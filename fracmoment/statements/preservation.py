@@ -340,7 +340,8 @@ def _explicit_orthogonal(run: Run, eta: float) -> Evidence:
     " orders fall and those of higher orders grow, exponentially.",
     formula="E|x_k|^r/|x_0|^r = (σ_s/σ_r)^{kr},  which is 1 for r = s, < 1 for r < s,"
     " > 1 for r > s",
-    hypotheses="As above; width 64, ReLU, s = 1, depth up to 100.",
+    hypotheses="Independent N(0, sigma^2) weights, no bias; width 64, ReLU, s = 1, depth up to"
+    " 100.",
     kinds=(PROOF, STATISTICS),
 )
 def every_depth(run: Run) -> Outcome:

@@ -366,7 +366,7 @@ def other_weights(run: Run) -> Outcome:
 
 @states(
     "fixed-readout",
-    "The masks are not independent of the weights",
+    "The masks are independent of the weights",
     Source("HN20", "a reading of the statement on masks that is too strong"),
     claim="The masks are independent of the weights, so that the gradient of the sum of the outputs"
     " of a ReLU layer has the mean square of independent masks.",

@@ -167,7 +167,7 @@ def _statement(result: Result) -> str:
     return f"""<article id="{statement.id}">
 <h3>{prose_html(statement.title)} {_verdict(result)}</h3>
 <p><b>{claim}.</b> {prose_html(statement.claim)}</p>
-<p class="formula">{formula_html(statement.formula)}</p>
+<p class="formula">{formula_html(statement.formula.replace("-", "−"))}</p>
 <p><b>Hypotheses.</b> {prose_html(statement.hypotheses)}</p>
 {witness}
 <div class="scroll"><table class="evidence">
@@ -228,7 +228,7 @@ _GREEK = {
 _NAMES = re.compile(rf"\b({'|'.join(_GREEK)})(?=\b|_)")
 # An index or exponent: in braces, or a number, or one letter. Names such as log_mean have none.
 _BRACED = r"\{((?:[^{}]|\{[^{}]*\})*)\}"
-_RAISED = re.compile(rf"\^(?:{_BRACED}|(-?\d+|-?\w(?!\w)|∞|\w))")
+_RAISED = re.compile(rf"\^(?:{_BRACED}|([-−]?\d+|[-−]?\w(?!\w)|∞|\w))")
 _LOWERED = re.compile(rf"_(?:{_BRACED}|(\d+|\w)(?!\w))")
 
 
@@ -248,7 +248,7 @@ def formula_html(text: str) -> str:
     >>> formula_html("E|x|^s < σ_{s+1}^2")
     'E|x|<sup>s</sup> &lt; σ<sub>s+1</sub><sup>2</sup>'
     """
-    escaped = html.escape(text)
+    escaped = html.escape(text).replace("  ", "&emsp; ")
     escaped = re.sub(r"(?<=[\w}])_(\w)\^", r"_{\1}^", escaped)
     return _marked(_marked(escaped, _RAISED, "<sup>", "</sup>"), _LOWERED, "<sub>", "</sub>")
 
@@ -379,7 +379,7 @@ article { margin: 1.25rem 0; padding: 1rem; background: var(--box); border-radiu
 article p { margin: .5rem 0; }
 .formula { padding: .4rem .8rem; border-left: 3px solid var(--link);
   font-family: "STIX Two Text", "Cambria", "Times New Roman", serif; font-size: 1.1rem; }
-.formula sub, .formula sup, header sub, header sup { line-height: 0; }
+sub, sup { line-height: 0; white-space: nowrap; }
 .witness { border-left: 3px solid var(--bad); padding-left: .8rem; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; }
