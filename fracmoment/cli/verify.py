@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 _DESCRIPTION = """\
 Check the statements of the papers: by enclosures, exact identities, computation
-and simulation. Claims that are known to be false have to be refuted. About ten
-minutes of processor time, with --quick one. docs/statements.md explains.
+and simulation. Claims that are known to be false have to be refuted. About nine
+minutes of processor time, with --quick one or two. docs/statements.md explains.
 
 Exit status: 0 if every statement is settled, 1 if one is not.
 """
