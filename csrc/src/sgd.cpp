@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 #include <vector>
 
 #include "fracmoment/error.hpp"
@@ -59,7 +60,7 @@ double stirling_remainder(double z) {
 struct Power {
   double p;
   bool tilted;
-  double relax;  // see StretchedSum
+  Accuracy accuracy;
 
   // The relative error of a term: the roundoff of log Q times p.
   double noise() const { return 2e-15 * (1.0 + std::abs(p)); }
@@ -105,10 +106,10 @@ class Share {
   }
 
   // The integral over B at one place of T, whose largest term is near `mode`.
-  ScaledValues operator()(const Place& place, double mode, double relax) const {
+  ScaledValues operator()(const Place& place, double mode, const Accuracy& accuracy) const {
     if (certain_) return power_.at(0.0, log_q(place, 1.0, 0.0));
     const double bend = power_.tilted ? curvature(place, mode) : precision_;
-    const StretchedSum sum(mode, std::min(kWidth / std::sqrt(bend), kWidest), relax,
+    const StretchedSum sum(mode, std::min(kWidth / std::sqrt(bend), kWidest), accuracy,
                            power_.noise());
     if (power_.tilted)
       return sum([&](double w, int) {
@@ -207,10 +208,11 @@ enum class Part { left, right, middle, far };
 // log (T - 2) beyond, up to a shift.
 class PartOfRange {
  public:
-  PartOfRange(const SgdLaw& law, const Share& share, const Power& power, Part part)
+  PartOfRange(const SgdLaw& law, const Share& share, const Power& power, Part part, double split)
       : share_(share),
         power_(power),
         part_(part),
+        split_(split),
         half_(0.5 * (law.batch + law.dimension - 1.0)),
         centre_(2.0 * half_ * law.step_per_sample),
         log_centre_(std::log(centre_)),
@@ -218,19 +220,22 @@ class PartOfRange {
         inside_(part == Part::left ? centre_ < 1.0 : part == Part::right && centre_ > 1.0) {
     find_mode();
   }
-  double log_peak() const { return log_peak_; }
+  // The logarithm of the size of the integral, roughly.
+  double log_size() const { return peak_.log_height + std::log(peak_.scale()); }
 
-  ScaledValues integral() const {
-    double mode = mode_of_share_;
-    const StretchedSum sum(mode_, scale_, power_.relax, power_.noise());
+  // T - 1 in the valley between two peaks of this part; 0 if there is only one.
+  double valley() const { return valley_; }
+
+  ScaledValues integral(const Accuracy& accuracy) const {
+    double mode = peak_.mode_of_share;
+    const StretchedSum sum(peak_.mode, peak_.scale(), accuracy, power_.noise());
     return sum([&](double w, int) {
       const At at = locate(w);
       if (!(at.log_weight > -kInfinity) || at.place.distance < kNearest) return ScaledValues{};
       mode = share_.mode(at.place, mode);
       const double size = at.log_weight + share_.log_size(at.place, mode);
-      if (size < log_peak_ - kNothing) return ScaledValues{};
-      ScaledValues value =
-          share_(at.place, mode, power_.relax + std::max(0.0, log_peak_ - size - 3.0));
+      if (size < peak_.log_height - kNothing) return ScaledValues{};
+      ScaledValues value = share_(at.place, mode, accuracy.less(peak_.log_height - size - 3.0));
       value.log_scale += at.log_weight;
       return value;
     });
@@ -238,6 +243,7 @@ class PartOfRange {
 
  private:
   static constexpr double kWidth = 1.4, kWidest = 2.0, kFarthest = 600.0, kNothing = 60.0;
+  static constexpr int kHalvings = 30;
   static constexpr double kNearest = 1e-140;  // its square and the place of B there are in range
 
   struct At {
@@ -251,16 +257,15 @@ class PartOfRange {
     const double x = std::clamp(w, -kFarthest, kFarthest);
     if (part_ == Part::left) return on_the_left(x);
     if (part_ == Part::right) return on_the_right(x);
-    const double e = std::exp(part_ == Part::middle ? -x : x),
-                 distance = part_ == Part::middle ? 1.0 / (1.0 + e) : 1.0 + e;
-    const double sum = 1.0 + distance, v = std::log(sum) - log_centre_;
-    if (part_ == Part::middle) {
-      const double rest = e * distance;  // 2 - T
-      const double speed = distance * rest / sum;
-      return at({sum * rest, distance * distance, distance}, v, speed, rest - distance - speed,
-                2.0 * distance * distance * rest);
-    }
-    return at({-sum * e, distance * distance, distance}, v, e / sum, 2.0 / sum, 2.0 * distance * e);
+    const bool middle = part_ == Part::middle;
+    const double e = std::exp(middle ? -x : x), share = 1.0 / (1.0 + e);
+    const double distance = middle ? split_ * share : split_ + e, sum = 1.0 + distance;
+    const double rest = middle ? split_ * (e * share) : e;                // |T - 1 - split|
+    const double gap = sum * ((1.0 - split_) + (middle ? rest : -rest));  // T (2 - T)
+    const double square = distance * distance, v = std::log(sum) - log_centre_;
+    const double speed = middle ? share * rest / sum : rest / sum;  // dv/dw
+    const double slope = middle ? e * share - share - speed : 1.0 - speed;
+    return at({gap, square, distance}, v, speed, slope, 2.0 * distance * speed * sum);
   }
   At on_the_left(double x) const {
     const double away = std::abs(1.0 - centre_);
@@ -296,11 +301,33 @@ class PartOfRange {
     return at.slope + power_.p * share_.weight_of_square(at.place, mode) * at.square;
   }
 
-  // From the mean outwards until the slope changes its sign, then between the two points.
+  struct Peak {
+    double mode = 0.0, bend = 1.0, mode_of_share = 0.0, log_height = -kInfinity;
+    double scale() const { return std::min(kWidest, kWidth / std::sqrt(std::max(bend, 0.1))); }
+  };
+
+  // The slope of a peak beyond the splitting point may end in a peak of this part, beside its own:
+  // then the point belongs in the valley between the two.
   void find_mode() {
-    const double width = 1.0 / std::sqrt(std::max(1.0, half_));
-    double mode = 0.0, low = 0.0, high = 0.0, step = 0.25 * width;
-    double f_low = slope(0.0, mode), f_high = f_low;
+    const double step = 0.25 / std::sqrt(std::max(1.0, half_));
+    const double end = std::log(4.0 + std::abs(power_.p) + half_ * (1.0 + 1.0 / centre_));
+    peak_ = part_ == Part::middle ? peak_from(end, 1.0, 1.0) : peak_from(0.0, step, kFarthest);
+    if (part_ == Part::left || part_ == Part::right) return;
+    const Peak other = peak_from(-end, 1.0, 1.0);
+    if (!(peak_.mode - other.mode > std::min(peak_.scale(), other.scale()))) return;
+    double low = other.mode, high = peak_.mode, mode = other.mode_of_share;
+    for (int i = 0; i < kHalvings; ++i) {
+      const double middle = 0.5 * (low + high);
+      (slope(middle, mode) < 0.0 ? low : high) = middle;
+    }
+    valley_ = locate(high).place.distance;
+    if (other.log_height > peak_.log_height) peak_ = other;
+  }
+
+  // From a point upwards until the slope changes its sign, then between the last two points.
+  Peak peak_from(double start, double step, double longest) const {
+    double mode = 0.0, low = start, high = start;
+    double f_low = slope(start, mode), f_high = f_low;
     const bool rising = f_low > 0.0;
     while (std::abs(rising ? high : low) < kFarthest && (f_high > 0.0) == (f_low > 0.0)) {
       if (rising) {
@@ -310,7 +337,7 @@ class PartOfRange {
         high = low, f_high = f_low;
         f_low = slope(low -= step, mode);
       }
-      step *= 2.0;
+      step = std::min(2.0 * step, longest);
     }
     double bend = 0.1, middle = rising ? high : low;
     for (int i = 0; i < 60 && high > low; ++i) {
@@ -322,64 +349,69 @@ class PartOfRange {
       (f > 0.0 ? low : high) = middle;
       (f > 0.0 ? f_low : f_high) = f;
     }
-    mode_ = middle;
     const double h = 0.1 / std::sqrt(bend);
-    bend = (slope(mode_ - h, mode) - slope(mode_ + h, mode)) / (2.0 * h);
-    scale_ = std::min(kWidest, kWidth / std::sqrt(std::max(bend, 0.1)));
-    const At at = locate(mode_);
-    mode_of_share_ = share_.mode(at.place, mode);
-    log_peak_ = at.log_weight + share_.log_size(at.place, mode_of_share_);
+    bend = (slope(middle - h, mode) - slope(middle + h, mode)) / (2.0 * h);
+    const At at = locate(middle);
+    mode = share_.mode(at.place, mode);
+    return {middle, bend, mode, at.log_weight + share_.log_size(at.place, mode)};
   }
 
   const Share& share_;
   const Power& power_;
   Part part_;
+  double split_;  // T - 1 where the middle ends and the far part begins
   double half_, centre_, log_centre_, log_norm_;
   bool inside_;
-  double mode_ = 0.0, scale_ = 1.0, mode_of_share_ = 0.0, log_peak_ = -kInfinity;
+  Peak peak_;
+  double valley_ = 0.0;
 };
 
-// Relative errors of about 3e-16 exp(relax).
-constexpr double kCoarse = 24.0, kFine = 16.0;
+// Relative errors of about 3e-16 exp(relax); what is rough only guides a search.
+constexpr Accuracy kRough{24.0, false}, kFine{16.0, true}, kExact{0.0, true};
 constexpr double kSureSign = 1e-6;  // of the rate over the spread, from a fine look
 constexpr double kLargestOrder = 1099511627776.0, kFarthestLogStep = 200.0;
-// Newton's method squares its relative step: the one after the last step is below the roundoff.
-struct Stage {
-  double relax, step;
-};
-constexpr Stage kStages[] = {{kCoarse, 1e-2}, {kFine, 1e-4}, {0.0, 1e-8}};
-constexpr int kLastStage = 2;
 
 // Whether Q^p could raise another peak far from the one of the law itself.
 bool is_high(const SgdLaw& law, double order) {
   return order > 8.0 + 0.01 * (law.batch + law.dimension);
 }
 
-SgdGrowth growth(const SgdLaw& law, double order, bool tilted, double relax) {
-  const Power power{0.5 * order, tilted, relax};
+SgdGrowth growth(const SgdLaw& law, double order, bool tilted, const Accuracy& accuracy) {
+  const Power power{0.5 * order, tilted, accuracy};
   const Share share(law.batch, law.dimension, power);
   std::vector<PartOfRange> parts;
-  const auto add = [&](Part part) { parts.emplace_back(law, share, power, part); };
+  const auto add = [&](Part part, double split = 1.0) {
+    parts.emplace_back(law, share, power, part, split);
+  };
   add(Part::left);
   if (tilted && is_high(law, order)) {
     add(Part::middle);
     add(Part::far);
+    const double valley = std::max(parts[1].valley(), parts[2].valley());
+    if (valley > 0.0) {
+      parts.pop_back();
+      parts.pop_back();
+      add(Part::middle, valley);
+      add(Part::far, valley);
+    }
   } else {
     add(Part::right);
   }
-  double peak = -kInfinity;
-  for (const PartOfRange& part : parts) peak = std::max(peak, part.log_peak());
+  double largest = -kInfinity;
+  for (const PartOfRange& part : parts) largest = std::max(largest, part.log_size());
   ScaledValues sum;
   constexpr double negligible = 48.0;
-  for (const PartOfRange& part : parts)
-    if (part.log_peak() > peak - negligible) sum.add(part.integral(), 1.0);
+  for (const PartOfRange& part : parts) {
+    const double below = largest - part.log_size();
+    if (below < negligible) sum.add(part.integral(accuracy.less(below - 3.0)), 1.0);
+  }
   const double first = sum.value[2] / sum.value[0], second = sum.value[3] / sum.value[0];
   const double variance = 0.25 * (second - first * first);
   const double quotient = sum.value[1] * std::exp(sum.log_scale);  // (E Q^p - 1)/p
   if (tilted) return {(sum.log_scale + std::log(sum.value[0])) / order, 0.5 * first, variance};
   if (order == 0.0) return {0.5 * quotient, 0.5 * first, variance};
   // Q^p far below 1 has its mass elsewhere
-  if (power.p * quotient < -0.5) return growth(law, order, true, relax);
+  if (power.p * quotient < -0.5) return growth(law, order, true, accuracy);
   return {std::log1p(power.p * quotient) / order, 0.5 * first, variance};
 }
 
@@ -394,23 +426,42 @@ bool is_tilted(const SgdLaw& law, double order, double variance) {
   return order * order * variance > 9.0 || is_high(law, order);
 }
 
-// The root between low and high of an increasing function f(x, relax): first a rough one, then
+struct Stage {
+  Accuracy accuracy;
+  double move;
+};
+constexpr Stage kStages[] = {{kRough, 1e-2}, {kFine, 1e-3}, {kExact, 3e-6}};
+constexpr double kRootError = 1e-15;
+
+// A step of Halley's method for the zero of the rate r = log E Q^(s/2) / s.
+struct Step {
+  double order, bend;  // the new order; r r''/(2 r'^2)
+
+  Step(double from, const SgdGrowth& at) {
+    const double first = (at.slope - at.rate) / from;
+    const double second = (at.variance - 2.0 * first) / from;
+    bend = 0.5 * at.rate * second / (first * first);
+    order = from - at.rate / (first * (1.0 - std::clamp(bend, -1.0, 0.5)));
+  }
+};
+
+// The root between low and high of an increasing function f(x, accuracy): first a rough one, then
 // from there the exact one. Secants between bounds, Illinois variant.
 template <class F>
 double increasing_root(F&& f, double low, double high) {
-  for (const double relax : {kCoarse, kFine, 0.0}) {
-    double f_low = f(low, relax), f_high = f(high, relax);
+  for (const Accuracy& accuracy : {kRough, kExact}) {
+    double f_low = f(low, accuracy), f_high = f(high, accuracy);
     // the look before may have missed the root by a little
-    for (double wide = high - low; f_low > 0.0; wide *= 4.0) f_low = f(low -= wide, relax);
-    for (double wide = high - low; f_high < 0.0; wide *= 4.0) f_high = f(high += wide, relax);
-    const double enough = relax == kCoarse ? 1e-3 : relax == kFine ? 1e-7 : 2e-16;
+    for (double wide = high - low; f_low > 0.0; wide *= 4.0) f_low = f(low -= wide, accuracy);
+    for (double wide = high - low; f_high < 0.0; wide *= 4.0) f_high = f(high += wide, accuracy);
+    const double enough = accuracy.checked ? 2e-16 : 1e-4;
     double x = high;
     for (int i = 0, side = 0; i < 100; ++i) {
       if (high - low <= enough * (1.0 + std::abs(high)) || f_low == 0.0 || f_high == 0.0) break;
       x = i < 40 ? high - f_high * (high - low) / (f_high - f_low) : 0.5 * (low + high);
       if (!(x > low && x < high)) x = 0.5 * (low + high);
-      const double value = f(x, relax);
-      if (value == 0.0 && relax == 0.0) return x;
+      const double value = f(x, accuracy);
+      if (value == 0.0 && accuracy.checked) return x;
       if (value < 0.0) {
         low = x, f_low = value;
         if (side < 0) f_high *= 0.5;
@@ -429,29 +480,42 @@ double increasing_root(F&& f, double low, double high) {
 
 SgdGrowth sgd_growth(const SgdLaw& law, double order) {
   const double variance = order > 1.0 ? growth(law, 0.0, false, kFine).variance : 0.0;
-  return growth(law, order, is_tilted(law, order, variance), 0.0);
+  return growth(law, order, is_tilted(law, order, variance), kExact);
 }
 
 double sgd_tail_index(const SgdLaw& law) {
   SgdGrowth plain = growth(law, 0.0, false, kFine);
   if (std::abs(plain.rate) < kSureSign * std::sqrt(plain.variance))
-    plain = growth(law, 0.0, false, 0.0);
+    plain = growth(law, 0.0, false, kExact);
   if (plain.rate >= 0.0) return 0.0;
-  // log E Q^(order/2) is convex, falls from 0 and rises through 0 again: Newton's method goes
-  // beyond the root once and then descends to it.
+  // The rate rises with the order, as log E Q^(order/2) is convex and 0 at 0. Halley's method
+  // between bounds: a rough root, a better one, then the exact one from there.
   double order = -2.0 * plain.rate / plain.variance;
-  int stage = 0;
-  for (int i = 0; i < 200; ++i) {
-    if (order > kLargestOrder)
-      throw ConvergenceError("the tail index is above 2^40: the step size is too small");
-    const SgdGrowth at =
-        growth(law, order, is_tilted(law, order, plain.variance), kStages[stage].relax);
-    const double next = order * (1.0 - at.rate / at.slope);
-    const bool rising = at.slope > 0.0 && next < 8.0 * order;
-    const double moved = rising ? std::abs(next - order) / order : 1.0;
-    order = rising ? next : 2.0 * order;
-    if (stage == kLastStage && moved < kStages[stage].step) return order;
-    if (stage < kLastStage && (moved < kStages[stage].step || i > 60 * (stage + 1))) ++stage;
+  for (const Stage& stage : kStages) {
+    const bool last = stage.accuracy.relax == 0.0;
+    double low = 0.0, high = kInfinity;
+    for (int i = 0; i < 100; ++i) {
+      if (order > kLargestOrder)
+        throw ConvergenceError("the tail index is above 2^40: the step size is too small");
+      const SgdGrowth at =
+          growth(law, order, is_tilted(law, order, plain.variance), stage.accuracy);
+      (at.rate < 0.0 ? low : high) = order;
+      const Step step(order, at);
+      double next = step.order;
+      const bool good = next >= low && next <= high && next < 4.0 * order;
+      if (!good) next = high < kInfinity ? 0.5 * (low + high) : 2.0 * order;
+      const double moved = std::abs(next - order) / order;
+      order = next;
+      // a step leaves an error of about its own size times bend^2
+      if (good && moved < stage.move && (!last || moved * step.bend * step.bend < kRootError)) {
+        if (last) return order;
+        break;
+      }
+      if (moved < kRootError) {
+        if (last) return order;
+        break;
+      }
+    }
   }
   throw ConvergenceError("the search for the tail index of SGD did not end; change the step size");
 }
@@ -461,15 +525,15 @@ double sgd_critical_step(double batch, double dimension, double order) {
   if (order == 2.0) return second;
   double variance = 0.0;
   // over log(step/second), which is small: no digits are lost in the logarithm
-  const auto rate = [&](double log_ratio, double relax) {
+  const auto rate = [&](double log_ratio, const Accuracy& accuracy) {
     const SgdLaw law{second * std::exp(log_ratio), batch, dimension};
     if (order > 1.0 && variance == 0.0) variance = growth(law, 0.0, false, kFine).variance;
-    return growth(law, order, is_tilted(law, order, variance), relax).rate;
+    return growth(law, order, is_tilted(law, order, variance), accuracy).rate;
   };
   // the step falls as the order rises
   const double away = order < 2.0 ? 0.25 : -0.25;
   double near = 0.0, far = away;
-  while ((rate(far, kCoarse) < 0.0) == (away > 0.0)) {
+  while ((rate(far, kRough) < 0.0) == (away > 0.0)) {
     near = far;
     far *= 3.0;
     if (std::abs(far) > kFarthestLogStep)

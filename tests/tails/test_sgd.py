@@ -56,6 +56,48 @@ def test_tail_index_inverts_the_critical_step(batch, dimension, order):
     assert abs(law.tail_index(step) - order) < index_tolerance(law, step, order)
 
 
+@pytest.mark.parametrize(
+    ("step", "batch", "dimension"),
+    [
+        (0.47797396393487496, 194, 100),
+        (0.3153846153846154, 39, 3),
+        (0.34487179487179487, 47, 5),
+        (0.021158382562013633, 6, 361),
+        (0.016268781477878282, 57, 6863),
+        (0.0018354991924676815, 2, 2040),
+    ],
+)
+def test_two_peaks_on_one_side(step, batch, dimension):
+    """The search crosses orders whose integrands have two peaks between T = 1 and 2 or beyond 2.
+
+    Signs of log h on either side: an enclosure of the index.
+    """
+    law = fm.LeastSquaresSGD(batch, dimension)
+    index = law.tail_index(step)
+    below, above = law.log_moment(step, index * np.array([1 - 1e-11, 1 + 1e-11]))
+    assert below < 0.0 < above
+
+
+def test_every_stable_point_has_its_index():
+    """500 random laws and steps; the same enclosure, as wide as a few roundings of log h(s)/s."""
+    rng = np.random.default_rng(5)
+    sizes = np.floor(10 ** rng.uniform(0, [[3.0], [5.0]], (2, 500))).astype(int)
+    law = fm.LeastSquaresSGD(*sizes)
+    step = law.critical_step(0.0) * 10 ** (-3 * rng.random(500) ** 2) * (1 - 1e-6)
+    index = law.tail_index(step)
+    width = np.maximum(1e-12 * index, 32 * 2.0**-53 / law.log_var(step))
+    assert np.all(law.log_moment(step, index - width) < 0.0)
+    assert np.all(law.log_moment(step, index + width) > 0.0)
+
+
+@settings(max_examples=100)
+@given(batch=sizes, dimension=sizes, above=st.floats(1e-6, 10.0))
+def test_no_stationary_law_above_the_boundary(batch, dimension, above):
+    """Phase diagrams rely on it."""
+    law = fm.LeastSquaresSGD(batch, dimension)
+    assert law.log_mean(law.critical_step(0.0) * (1.0 + above)) > 0.0
+
+
 @settings(max_examples=30)
 @given(step=st.floats(0.01, 0.6), batch=st.integers(1, 50), dimension=st.integers(1, 50))
 def test_monotone_in_step_batch_and_dimension(step, batch, dimension):
@@ -217,6 +259,17 @@ def test_repr():
     law = fm.LeastSquaresSGD(4, 3, data_sigma=0.5)
     assert repr(law) == "LeastSquaresSGD(4, 3, data_sigma=0.5)"
     assert repr(fm.LeastSquaresSGD(4, 3)) == "LeastSquaresSGD(4, 3)"
+
+
+def test_interpolated_rows_of_a_phase_diagram():
+    steps = np.concatenate([np.linspace(0.02, 1.9, 150), [0.05]])
+    batches = np.array([1, 12, 200])
+    diagram = fm.sgd_phase_diagram(steps, batches, 6)
+    exact = fm.LeastSquaresSGD(batches[:, np.newaxis], 6).tail_index(steps)
+    stable = exact > 0
+    np.testing.assert_array_equal(diagram.tail_index > 0, stable)
+    np.testing.assert_allclose(diagram.tail_index[stable], exact[stable], rtol=1e-12)
+    assert np.any(diagram.tail_index != exact)
 
 
 def test_phase_diagram_and_its_picture():
