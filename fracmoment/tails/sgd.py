@@ -409,8 +409,8 @@ def sgd_phase_diagram(
     -----
     Where more than 41 steps of a row are within a factor of 6, indices are interpolated over log
     step between Chebyshev points if the last coefficients are below 2e-13; all others have their
-    own search. Relative difference from `LeastSquaresSGD.tail_index`: below 1e-12. Steps above the stability
-    boundary have the index 0.
+    own search. Relative difference from `LeastSquaresSGD.tail_index`: below 1e-12. Steps above the
+    stability boundary have the index 0.
 
     Examples
     --------
@@ -473,8 +473,8 @@ def _index_table(
             table[row, columns] = chebyshev.chebval(place, series[:, k]) * (1.0 - at) / at
             alone[row, columns] = False
         pieces = [pieces[k] for k in np.flatnonzero(~good)]
-    row, column = np.nonzero(alone)
-    table[row, column] = indices(steps[column], row)
+    left, column = np.nonzero(alone)
+    table[left, column] = indices(steps[column], left)
     return table
 
 
