@@ -641,3 +641,15 @@ def test_upper_tails_of_the_core(gain: fm.Gain, points: tuple[float, ...]) -> No
     for r in points:
         expected = float(certified.sf(gain, r, digits=17))
         assert gain.sf(r) == pytest.approx(expected, rel=1e-11)
+
+
+def test_tail_index_where_a_first_step_proves_nothing():
+    # With the bits of the first steps, the moment next to order 62 is not enclosed.
+    slopes = fm.RandomizedLeakyReLU(1.39878139984583e-30, 2.8260861681964798e-30)
+    gain = fm.Gain(slopes, 9, keep_prob=0.02746914453965445)
+    found = certified.tail_index(gain, "0.00897968581889721162533243240413", digits=12)
+    with mpmath.workdps(30):
+        assert (
+            abs(gain.scale(found.mid, digits=25) / mpmath.mpf("0.0089796858188972116253") - 1)
+            < 1e-12
+        )

@@ -133,6 +133,9 @@ def _newton(law: Law, sigma: Fraction, goal: int) -> Iterator[Fraction]:
     while True:
         with working_precision(bits + spare + _lost(law, point)):
             value, slope = log_moment_series(law, point, 2)
+            if not (value.is_finite() and slope.is_finite()) and spare < _LARGEST_BITS:
+                spare = 2 * spare + _FIRST_BITS  # nothing was proved with so few bits
+                continue
             slope = slope + ball(sigma).log()
             change = ((value + ball(point) * ball(sigma).log()) / slope).mid()
             following = (ball(point) - change).mid()
