@@ -154,7 +154,7 @@ KERNELS = {
             "signals_cdf",
             "distribution function of a norm with biases",
             10_000,
-            lambda n, _: list(signals.layers_case(16, 20, 0.1, n))[1],
+            lambda n, effort: list(signals.layers_case(16, 20, 0.1, n, effort))[1],
         ),
         Kernel(
             "tail_index",

@@ -10,6 +10,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from .case import OURS, is_ours
+from .tables import is_wrong
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -176,13 +177,15 @@ def glance(results: Results) -> Figure:
             axes.plot([1, ratios[fastest]], [height, height], color="0.75", linewidth=3, zorder=1)
             for name, ratio in ratios.items():
                 face = "0.0" if name == fastest else "1.0"
-                axes.plot(ratio, height, "o", color="0.0", markerfacecolor=face, markersize=5)
+                mark = "X" if is_wrong(name, result["methods"][name]) else "o"
+                axes.plot(ratio, height, mark, color="0.0", markerfacecolor=face, markersize=5)
             axes.annotate(
                 fastest, (1.01, height), xycoords=("axes fraction", "data"), va="center", fontsize=8
             )
         axes.axvline(1.0, color="0.0", linewidth=1.0)
         axes.set(
-            xscale="log", xlabel="time of other ways over ours; the fastest one is filled and named"
+            xscale="log",
+            xlabel="time of other ways over ours; the fastest is filled and named, X: wrong",
         )
         axes.set_yticks(range(len(rows)), [result["case"] for result in rows])
         axes.set_ylim(-0.7, len(rows) - 0.3)

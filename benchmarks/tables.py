@@ -35,13 +35,16 @@ def ratio_text(name: str, entry: dict[str, Any]) -> str:
     return f"{ratio:.3g}" if ratio < 10_000 else f"{ratio:.1e}"
 
 
+def is_wrong(name: str, entry: dict[str, Any]) -> bool:
+    """Whether to say so; of other tools only samples of another law are called wrong."""
+    return not entry["right"] and (is_ours(name) or entry["measure"] == "z")
+
+
 def error_text(name: str, entry: dict[str, Any]) -> str:
-    """The error; of other tools only samples of another law are called wrong."""
     if entry["error"] is None:
         return "not finite"
     text = UNITS[entry["measure"]].format(entry["error"])
-    wrong = not entry["right"] and (is_ours(name) or entry["measure"] == "z")
-    return f"{text}, wrong" if wrong else text
+    return f"{text}, wrong" if is_wrong(name, entry) else text
 
 
 def rows(result: dict[str, Any]) -> Iterator[tuple[str, str, str, str]]:
