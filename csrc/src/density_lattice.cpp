@@ -33,8 +33,12 @@ DensityLattice::DensityLattice(std::unique_ptr<StepLaw> law)
     Table& found = table(base_level_, 0.0);
     cover(found, 0.0, kNegligible);
     if (!resolved(found)) continue;
-    const double error = std::abs(tilted_on(found, 0.0).log_mass);
-    if (error < 0.1 * kMassError || (error < kMassError && more++ == kMoreLevels)) break;
+    const double log_mass = tilted_on(found, 0.0).log_mass, error = std::abs(log_mass);
+    if (error < 0.1 * kMassError || (error < kMassError && more++ == kMoreLevels)) {
+      found.calibrated = true;
+      found.calibration = log_mass;
+      break;
+    }
   }
 }
 

@@ -80,12 +80,6 @@ FRACMOMENT_INLINE DD<V> quotient(const DD<V>& a, const DD<V>& b) {
   const DD<V> r = a - b * q;
   return fast_two_sum(q, r.hi * inverse);
 }
-// The sum of two numbers of the same sign: cheaper, relative error 3u^2 all the same.
-template <class V>
-FRACMOMENT_INLINE DD<V> add_positive(const DD<V>& a, const DD<V>& b) {
-  const DD<V> s = two_sum(a.hi, b.hi);
-  return fast_two_sum(s.hi, s.lo + (a.lo + b.lo));
-}
 template <class V>
 FRACMOMENT_INLINE DD<V> square_root(const DD<V>& a) {
   const V x = sqrt(a.hi);

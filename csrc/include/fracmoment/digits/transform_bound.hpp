@@ -21,8 +21,6 @@ namespace fracmoment::digits {
 
 struct LineBound {
   double constant = 0.0, growth = 0.0;
-
-  double log_at(double y) const { return std::log(constant + growth * std::fabs(y)); }
 };
 
 class TransformBound {
