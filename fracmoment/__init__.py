@@ -92,7 +92,7 @@ if TYPE_CHECKING:
     )
 
 # Imported on first use, so that a program that needs one constant starts quickly: what is large, or
-# takes python-flint or much of SciPy. The type checker reads the same names above.
+# takes python-flint or much of SciPy. The type checker reads the names of all of it above.
 _MODULES = (
     "certified",
     "depth",
@@ -104,73 +104,8 @@ _MODULES = (
     "simulation",
     "tails",
 )
-_NAMES = {
-    "fracmoment.depth": (
-        "DepthLaw",
-        "PriorPredictive",
-    ),
-    "fracmoment.network": ("Network",),
-    "fracmoment.networks.trees": ("audit",),
-    "fracmoment.signals": (
-        "CosineMoments",
-        "GramMoments",
-        "JacobianMoments",
-        "MeanField",
-        "NormLaw",
-        "NormMoments",
-        "OutputLaw",
-        "PairKernels",
-        "Signals",
-        "StationarySignals",
-        "SymmetricEntries",
-        "cosine_moments",
-        "fuss_catalan",
-        "gram_moments",
-        "jacobian_moments",
-        "mean_field_gram",
-        "norm_moments",
-        "pair_kernels",
-    ),
-    "fracmoment.simulation": (
-        "CheckpointError",
-        "Interrupted",
-        "LogNormSummary",
-        "RareEvent",
-        "SignalSamples",
-        "StableWeights",
-        "StationaryTail",
-        "StudentWeights",
-        "hill_estimate",
-        "moment_estimate",
-        "random_binomial",
-        "random_chisquare",
-        "random_gain",
-        "random_gamma",
-        "random_normal",
-        "random_uniform",
-        "rare_event_probability",
-        "simulate_jacobian",
-        "simulate_log_norms",
-        "simulate_lyapunov_spectrum",
-        "simulate_signals",
-        "simulate_stationary_norms",
-        "stationary_tail",
-        "summarize_log_norms",
-    ),
-    "fracmoment.tails": (
-        "FiniteOrders",
-        "LeastSquaresSGD",
-        "PowerTail",
-        "SGDPhaseDiagram",
-        "critical_scale",
-        "finite_orders",
-        "next_tail_index",
-        "power_tail",
-        "sgd_phase_diagram",
-        "stationary_orders",
-        "tail_index",
-    ),
-}
+# Where other public names are, in the order of what an import costs.
+_HOMES = ("depth", "simulation", "tails", "signals", "network", "networks.trees")
 
 __all__ = [
     "Activation",
@@ -269,10 +204,12 @@ def __getattr__(name: str) -> Any:
     """Import what is imported on first use."""
     if name in _MODULES:
         return importlib.import_module(f"fracmoment.{name}")
-    for module, names in _NAMES.items():
-        if name in names:
-            value = globals()[name] = getattr(importlib.import_module(module), name)
-            return value
+    if name in __all__:
+        for home in _HOMES:
+            module = importlib.import_module(f"fracmoment.{home}")
+            if name in module.__all__:
+                value = globals()[name] = getattr(module, name)
+                return value
     message = f"module {__name__!r} has no attribute {name!r}"
     raise AttributeError(message)
 

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from fracmoment.networks.description import Layout
     from fracmoment.networks.laws import Convention
 
+__all__ = ["TensorTree", "audit", "network_in_memory"]
+
 _MAX_LEVELS = 100
 
 
