@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import math
-import pathlib
 from concurrent.futures import ThreadPoolExecutor
 
 import mpmath
@@ -17,8 +15,7 @@ from scipy import integrate, optimize, special, stats
 import fracmoment as fm
 from fracmoment import _core
 from tests.reference.make_depth_law import NETWORKS
-
-TABLE = pathlib.Path(__file__).parent / "reference" / "depth_law.csv"
+from tests.reference.tables import by_network
 
 ACTIVATIONS = [fm.Linear(), fm.ReLU(), fm.LeakyReLU(0.2), fm.RandomizedLeakyReLU()]
 
@@ -36,15 +33,7 @@ def reference_law(name):
     return fm.DepthLaw(gains, sigmas)
 
 
-def rows():
-    table = {}
-    with TABLE.open(newline="") as file:
-        for row in csv.DictReader(file):
-            table.setdefault(row["network"], []).append(row)
-    return table
-
-
-@pytest.mark.parametrize(("name", "points"), rows().items())
+@pytest.mark.parametrize(("name", "points"), by_network("depth_law").items())
 def test_tails_densities_and_quantiles_against_40_digits(name, points):
     law = reference_law(name)
     with mpmath.workdps(40):

@@ -2,27 +2,15 @@
 
 from __future__ import annotations
 
-import csv
-import pathlib
-
 import mpmath
 import pytest
 
 import fracmoment as fm
 from tests.reference.make_dropout_depth import NETWORKS
-
-TABLE = pathlib.Path(__file__).parent / "reference" / "dropout_depth.csv"
-
-
-def rows():
-    table = {}
-    with TABLE.open(newline="") as file:
-        for row in csv.DictReader(file):
-            table.setdefault(row["network"], []).append(row)
-    return table
+from tests.reference.tables import by_network
 
 
-@pytest.mark.parametrize(("name", "points"), rows().items())
+@pytest.mark.parametrize(("name", "points"), by_network("dropout_depth").items())
 def test_both_tails_down_to_the_smallest(name, points):
     layers = NETWORKS[name]
     gains = [fm.Gain(a, d, keep_prob=keep) for a, d, keep, count in layers for _ in range(count)]

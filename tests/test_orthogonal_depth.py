@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import math
-import pathlib
 
 import mpmath
 import numpy as np
@@ -15,8 +13,7 @@ from scipy import integrate, special, stats
 
 import fracmoment as fm
 from tests.reference.make_orthogonal_depth import ONE_SIDED, TWO_LEAKY
-
-TABLE = pathlib.Path(__file__).parent / "reference" / "orthogonal_depth.csv"
+from tests.reference.tables import by_network
 
 
 def orthogonal(activation, width, **options):
@@ -34,15 +31,7 @@ def reference_law(name):
     return fm.DepthLaw(gains, 1.0)
 
 
-def rows():
-    table = {}
-    with TABLE.open(newline="") as file:
-        for row in csv.DictReader(file):
-            table.setdefault(row["network"], []).append(row)
-    return table
-
-
-@pytest.mark.parametrize(("name", "points"), rows().items())
+@pytest.mark.parametrize(("name", "points"), by_network("orthogonal_depth").items())
 def test_tails_and_densities_against_independent_digits(name, points):
     law = reference_law(name)
     with mpmath.workdps(40):

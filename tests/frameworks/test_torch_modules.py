@@ -92,17 +92,27 @@ def test_functions_have_the_mode_from_their_arguments(torch, ft):
         return found.activation, found.keep_prob
 
     random, mean = fm.RandomizedLeakyReLU(), fm.LeakyReLU(0.5 * (1 / 8 + 1 / 3))
-    told = lambda net, z: functional.rrelu(z, training=net.training)  # noqa: E731
+
+    def told(net, z):
+        return functional.rrelu(z, training=net.training)
+
     assert [read(told, mode)[0] for mode in ("training", "evaluation")] == [random, mean]
     # torch's defaults: rrelu() has the mean slope in both modes, dropout() drops in both
     assert read(lambda _, z: functional.rrelu(z), "training") == (mean, 1.0)
     z = torch.linspace(-1.0, 1.0, 5)
     assert torch.equal(functional.rrelu(z), functional.leaky_relu(z, 0.5 * (1 / 8 + 1 / 3)))
-    drop = lambda _, z: functional.dropout(torch.relu(z), 0.25)  # noqa: E731
-    assert read(drop, "evaluation") == (fm.ReLU(), 0.75)
-    kept = lambda _, z: torch.dropout(torch.relu(z), 0.25, False)  # noqa: E731
+
+    def dropped(_, z):
+        return functional.dropout(torch.relu(z), 0.25)
+
+    def kept(_, z):
+        return torch.dropout(torch.relu(z), 0.25, False)
+
+    def branch(net, z):
+        return z.relu() if net.training else z
+
+    assert read(dropped, "evaluation") == (fm.ReLU(), 0.75)
     assert read(kept, "training") == (fm.ReLU(), 1.0)
-    branch = lambda net, z: z.relu() if net.training else z  # noqa: E731
     assert [read(branch, mode)[0] for mode in ("training", "evaluation")] == [
         fm.ReLU(),
         fm.Linear(),

@@ -78,6 +78,15 @@ def rows(name: str) -> tuple[Row, ...]:
         )
 
 
+def by_network(name: str) -> dict[str, list[dict[str, str]]]:
+    """The lines of a table of laws of whole networks, network by network."""
+    table: dict[str, list[dict[str, str]]] = {}
+    with (FOLDER / f"{name}.csv").open(newline="") as stream:
+        for line in csv.DictReader(stream):
+            table.setdefault(line["network"], []).append(line)
+    return table
+
+
 def error_in_ulp(computed: float, reference: Fraction, unit: float = 0.0) -> float:
     """|computed - reference| in ulp of the reference, or of ``unit`` if that is larger."""
     if not math.isfinite(computed):
