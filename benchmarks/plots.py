@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import io
-import re
 from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
+
+from fracmoment.plotting.inline import inline_svg
 
 from .case import OURS, is_ours
 from .tables import is_wrong
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 Results = list[dict[str, Any]]
 
 STYLE = {
-    "svg.fonttype": "none",
     "font.size": 9,
     "axes.titlesize": 10,
     "axes.titlelocation": "left",
@@ -49,14 +48,8 @@ AXES = {"width": "width", "digits": "digits asked for", "depth": "depth"}
 
 def svg(figure: Figure, name: str, description: str) -> str:
     """The SVG element of a figure, with ids of its own."""
-    text = io.StringIO()
-    nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-    with mpl.rc_context({**STYLE, "svg.hashsalt": name}):
-        figure.savefig(text, format="svg", metadata=nothing)
-    element = text.getvalue()
-    element = element[element.index("<svg") :]
-    element = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{name}-", element)
-    return element.replace("<svg ", f'<svg role="img" aria-label="{description}" ', 1)
+    with mpl.rc_context(STYLE):
+        return inline_svg(figure, name, description)
 
 
 def lines_of(names: list[str]) -> dict[str, dict[str, Any]]:

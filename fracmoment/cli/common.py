@@ -70,6 +70,12 @@ def note(message: str) -> None:
         print(message, file=sys.stderr)
 
 
+def progress(message: str) -> None:
+    """Replace the last line of progress on stderr, on a terminal only; `note` ends it."""
+    if sys.stderr.isatty():
+        print(f"\r{message:<{WIDTH - 1}}", end="", file=sys.stderr, flush=True)
+
+
 # ---------------------------------------------------------------- options
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import math
-import sys
 import time
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
@@ -18,6 +17,7 @@ from fracmoment.cli.common import (
     number,
     print_json,
     print_table,
+    progress,
 )
 
 if TYPE_CHECKING:
@@ -148,15 +148,12 @@ def _prove(names: list[str], widths: range | None, seconds: float, jobs: int) ->
     return results
 
 
-def _reporter(name: str) -> Callable[[Progress], None] | None:
+def _reporter(name: str) -> Callable[[Progress], None]:
     """Return what shows progress to a person."""
-    if not sys.stderr.isatty():
-        return None
 
-    def report(progress: Progress) -> None:
-        width = "" if progress.width is None else f" width {progress.width},"
-        line = f"{name}:{width} {progress.boxes} boxes, {progress.seconds:.0f} s"
-        print(f"\r{line:<79}", end="", file=sys.stderr, flush=True)
+    def report(state: Progress) -> None:
+        width = "" if state.width is None else f" width {state.width},"
+        progress(f"{name}:{width} {state.boxes} boxes, {state.seconds:.0f} s")
 
     return report
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +18,7 @@ from fracmoment.cli.common import (
     number,
     print_json,
     print_table,
+    progress,
 )
 
 if TYPE_CHECKING:
@@ -80,8 +80,9 @@ def add_parser(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Check and print."""
+    from fracmoment.plotting.style import require_matplotlib
     from fracmoment.statements import STATEMENTS, run_statements
-    from fracmoment.statements.report import html_report, json_report, require_matplotlib
+    from fracmoment.statements.report import html_report, json_report
     from fracmoment.statements.runner import versions
 
     names = dict.fromkeys(
@@ -143,9 +144,7 @@ def _reporter(chosen: list[Statement]) -> Callable[[Statement], None]:
     place = {statement.id: i for i, statement in enumerate(chosen, 1)}
 
     def report(statement: Statement) -> None:
-        if sys.stderr.isatty():
-            line = f"[{place[statement.id]}/{len(chosen)}] {statement.id}"
-            print(f"\r{line:<79}", end="", file=sys.stderr, flush=True)
+        progress(f"[{place[statement.id]}/{len(chosen)}] {statement.id}")
 
     return report
 

@@ -118,9 +118,7 @@ def plot_curves(
     ax.set_yscale(yscale)
     for place, curve in enumerate(curves):
         look = style.series(place if curve.look is None else curve.look)
-        if curve.role == "simulated":
-            _draw_simulated(ax, curve, look)
-        elif curve.role == "reference":
+        if curve.role == "reference":
             ax.plot(
                 curve.x,
                 curve.y,
@@ -130,28 +128,17 @@ def plot_curves(
                 label=curve.label or None,
                 zorder=1.9,
             )
+            continue
+        if curve.low is not None and curve.high is not None:
+            style.fill_band(ax, curve.x, curve.low, curve.high, look)
+        if curve.role == "simulated":
+            _draw_markers(ax, curve, look)
         else:
-            _draw_exact(ax, curve, look)
+            style.draw_line(ax, curve.x, curve.y, look, curve.label or None)
     return style.decorate(ax, xlabel, ylabel, legend=legend)
 
 
-def _draw_exact(ax: Axes, curve: Curve, look: style.Series) -> None:
-    if curve.low is not None and curve.high is not None:
-        style.fill_band(ax, curve.x, curve.low, curve.high, look)
-    ax.plot(
-        curve.x,
-        curve.y,
-        color=look.color,
-        linestyle=look.linestyle,
-        linewidth=style.LINE_WIDTH,
-        label=curve.label or None,
-        zorder=3,
-    )
-
-
-def _draw_simulated(ax: Axes, curve: Curve, look: style.Series) -> None:
-    if curve.low is not None and curve.high is not None:
-        style.fill_band(ax, curve.x, curve.low, curve.high, look)
+def _draw_markers(ax: Axes, curve: Curve, look: style.Series) -> None:
     ax.plot(
         curve.x,
         curve.y,

@@ -125,15 +125,7 @@ def plot_densities(
     for place, one in enumerate(laws):
         look = style.series(place)
         density = one.law.pdf(np.log(grid)) / grid if exponential else one.law.pdf(grid)
-        ax.plot(
-            grid,
-            density,
-            color=look.color,
-            linestyle=look.linestyle,
-            linewidth=style.LINE_WIDTH,
-            label=one.label,
-            zorder=3,
-        )
+        style.draw_line(ax, grid, density, look, one.label)
         if one.samples is not None:
             # Bins of different laws are shifted, so that their bars stand side by side.
             width = (high - low) / bins
@@ -197,15 +189,7 @@ def plot_distributions(
     grid = _grid(low, high)
     for place, one in enumerate(laws):
         look = style.series(place)
-        ax.plot(
-            grid,
-            one.law.cdf(grid),
-            color=look.color,
-            linestyle=look.linestyle,
-            linewidth=style.LINE_WIDTH,
-            label=one.label,
-            zorder=3,
-        )
+        style.draw_line(ax, grid, one.law.cdf(grid), look, one.label)
         if one.samples is not None:
             counts = np.searchsorted(one.samples, grid, side="right")
             lower, upper = binomial_band(counts, len(one.samples))

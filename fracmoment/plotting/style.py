@@ -25,6 +25,7 @@ __all__ = [
     "Series",
     "add_legend",
     "decorate",
+    "draw_line",
     "fill_band",
     "mark_point",
     "new_figure",
@@ -89,6 +90,19 @@ def target(ax: Axes | None) -> Axes:
     """Return the Axes to draw into: the ones given, or those of a new figure."""
     require_matplotlib()
     return new_figure().subplots() if ax is None else ax
+
+
+def draw_line(ax: Axes, x: Any, y: Any, look: Series, label: str | None) -> None:
+    """Draw an exact curve of a series, above what is simulated."""
+    ax.plot(
+        x,
+        y,
+        color=look.color,
+        linestyle=look.linestyle,
+        linewidth=LINE_WIDTH,
+        label=label,
+        zorder=3,
+    )
 
 
 def fill_band(ax: Axes, x: Any, low: Any, high: Any, look: Series) -> None:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import html
-import importlib.util
-import io
 import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from fracmoment.plotting.inline import inline_svg
 from fracmoment.statements.checks import ALPHA
 from fracmoment.statements.evidence import KINDS
 from fracmoment.statements.registry import THEMES
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from fracmoment.statements.evidence import Evidence, Plot
     from fracmoment.statements.runner import Result
 
-__all__ = ["SCHEMA", "html_report", "json_report", "require_matplotlib"]
+__all__ = ["SCHEMA", "html_report", "json_report"]
 
 #: Version of the layout of the JSON report.
 SCHEMA = 1
@@ -27,13 +26,6 @@ SCHEMA = 1
 _COLOURS = ("#0b4f8a", "#b03a00", "#2b6b2b", "#7a3b8f", "#5a5a00", "#444444", "#9b1b4d", "#00696b")
 _DASHES = ("-", "--", "-.", (0, (1, 1)), (0, (5, 1, 1, 1, 1, 1)))
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-
-
-def require_matplotlib() -> None:
-    """Raise RuntimeError where matplotlib is not installed."""
-    if importlib.util.find_spec("matplotlib") is None:
-        message = "the report needs matplotlib: pip install 'fracmoment[plot]'"
-        raise RuntimeError(message)
 
 
 # ---------------------------------------------------------------- JSON
@@ -315,8 +307,7 @@ def _svg(plot: Plot, name: str) -> str:
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
-    options: Any = {"svg.hashsalt": name, "svg.fonttype": "none", "font.family": "sans-serif"}
-    with mpl.rc_context(options):
+    with mpl.rc_context({"font.family": "sans-serif"}):
         figure = Figure(figsize=(5.6, 3.6), layout="constrained")
         FigureCanvasSVG(figure)
         axes = figure.add_subplot()
@@ -347,17 +338,7 @@ def _svg(plot: Plot, name: str) -> str:
         axes.grid(visible=True, color="#e4e4e4", lw=0.6)
         lines = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
         axes.legend(lines.values(), map(_label, lines), fontsize=8, frameon=False)
-        buffer = io.StringIO()
-        empty = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-        figure.savefig(buffer, format="svg", metadata=empty)
-    text = buffer.getvalue()
-    text = text[text.index("<svg") :]
-    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
-    # One page holds many pictures: their names must differ.
-    text = re.sub(r'\b(id=")', rf"\g<1>{name}-", text)
-    text = re.sub(r'(xlink:href="#|url\(#)', rf"\g<1>{name}-", text)
-    label = html.escape(f"{plot.title}: {plot.y_label} against {plot.x_label}")
-    return text.replace("<svg", f'<svg role="img" aria-label="{label}"', 1)
+        return inline_svg(figure, name, f"{plot.title}: {plot.y_label} against {plot.x_label}")
 
 
 # ---------------------------------------------------------------- the page

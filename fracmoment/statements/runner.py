@@ -144,9 +144,10 @@ def run_statements(
         Called with every statement before it is checked.
     """
     for statement in statements:
-        file = None if directory is None else directory / f"{statement.id}.json"
-        key = _key(statement, seed, quick)
-        result = None if fresh or file is None else _kept(file, key, statement)
+        file, key, result = None, "", None
+        if directory is not None:
+            file, key = directory / f"{statement.id}.json", _key(statement, seed, quick)
+            result = None if fresh else _kept(file, key, statement)
         if result is None:
             started(statement)
             result = run_statement(statement, seed=seed, quick=quick)

@@ -1,9 +1,9 @@
 """``fracmoment verify``: runs, interruption, reports."""
 
 import dataclasses
-import importlib.util
 import json
 import re
+import sys
 from html.parser import HTMLParser
 
 import pytest
@@ -264,7 +264,7 @@ def test_texts_are_escaped(monkeypatch, tmp_path):
 
 
 def test_without_matplotlib_the_reason_is_given_before_any_work(monkeypatch, tmp_path, capsys):
-    monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
     assert main(["verify", "--quick", "--report", str(tmp_path / "new"), *ONLY]) == 1
     assert "fracmoment[plot]" in capsys.readouterr().err
     assert not (tmp_path / "new").exists()
