@@ -7,6 +7,7 @@
 #include "fracmoment/products/summary.hpp"
 #include "fracmoment/random/gain_table.hpp"
 #include "fracmoment/random/kernels.hpp"
+#include "fracmoment/random/normal_table.hpp"
 
 namespace {
 
@@ -132,6 +133,7 @@ void bind_random(py::module_& module) {
                             "The quantile function of log R - E log R as a table.")
       .def(py::init(&gain_table), arg("law"))
       .def_static("chi", &chi_table, arg("width"))
+      .def_static("normal", &fracmoment::normal_table, py::return_value_policy::reference)
       .def("variates", &variates, arg("seed"), arg("purpose"), arg("replica"), arg("n"))
       .def("quantiles", &quantiles, arg("bits"))
       .def("hard_cells", &QuantileTable::hard_cells);

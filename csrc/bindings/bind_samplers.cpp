@@ -1,5 +1,6 @@
 // Samplers of uniform, gamma and binomial numbers and of gains.
 #include "arrays.hpp"
+#include "fracmoment/random/normal_table.hpp"
 #include "fracmoment/random/sampler_kernels.hpp"
 
 namespace {
@@ -65,15 +66,29 @@ Array<double> gammas(const Array<double>& shape, std::uint64_t seed, std::uint64
   return filled<double>(n, fill, std::move(to));
 }
 
+fracmoment::BinomialColumns binomial_columns(const Array<std::int64_t>& trials,
+                                             const Array<double>& p, std::size_t n) {
+  return {trials.data(), p.data(), is_single(trials, n), is_single(p, n)};
+}
+
 Array<std::int64_t> binomials(const Array<std::int64_t>& trials, const Array<double>& p,
-                              std::uint64_t seed, std::uint64_t first, std::size_t n,
+                              std::uint64_t seed, std::uint64_t replica, std::size_t n,
                               Target<std::int64_t> to) {
-  const fracmoment::BinomialColumns columns{trials.data(), p.data(), is_single(trials, n),
-                                            is_single(p, n)};
+  const fracmoment::BinomialColumns columns = binomial_columns(trials, p, n);
   const auto fill = [&](std::int64_t* out, std::size_t count) {
-    sampler_kernels().binomials(columns, stream_of(seed, Purpose::binomial), first, out, count);
+    sampler_kernels().binomials(fracmoment::normal_table(), columns,
+                                stream_of(seed, Purpose::binomial), replica, out, count);
   };
   return filled<std::int64_t>(n, fill, std::move(to));
+}
+
+Array<std::int64_t> binomial_quantiles(const Array<std::int64_t>& trials, const Array<double>& p,
+                                       const Array<std::uint64_t>& bits) {
+  const fracmoment::BinomialColumns columns = binomial_columns(trials, p, length(bits));
+  const std::uint64_t* words = bits.data();
+  return filled<std::int64_t>(length(bits), [&](std::int64_t* out, std::size_t count) {
+    sampler_kernels().binomial_quantiles(fracmoment::normal_table(), columns, words, out, count);
+  });
 }
 
 }  // namespace
@@ -89,8 +104,9 @@ void bind_samplers(py::module_& module) {
   module.def("random_gains", &gains, arg("table"), arg("log_mean"), arg("seed"), arg("replica"),
              arg("n"), out);
   module.def("random_gammas", &gammas, arg("shape"), arg("seed"), arg("first"), arg("n"), out);
-  module.def("random_binomials", &binomials, arg("trials"), arg("p"), arg("seed"), arg("first"),
+  module.def("random_binomials", &binomials, arg("trials"), arg("p"), arg("seed"), arg("replica"),
              arg("n"), out);
+  module.def("binomial_quantiles", &binomial_quantiles, arg("trials"), arg("p"), arg("bits"));
   py::class_<AliasTable>(module, "AliasTable", fracmoment::bindings::ordinary_metaclass(),
                          "A binomial law as an alias table.")
       .def(py::init<std::int64_t, double>(), arg("n"), arg("p"))

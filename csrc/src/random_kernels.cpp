@@ -14,7 +14,8 @@ namespace {
 constexpr int W = kLanes;
 
 void bits(const Stream& stream, std::uint64_t replica, std::uint64_t* out, std::size_t n) {
-  fill_numbers<VecBits>(stream, replica, out, n, [](VecBits u) { return u; });
+  BlockLanes blocks(stream, replica, 0, 0);
+  fill_bits(blocks, out, n);
 }
 
 void normals(const Stream& stream, std::uint64_t replica, double* out, std::size_t n) {

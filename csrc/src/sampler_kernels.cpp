@@ -51,12 +51,11 @@ void alias_variates(const AliasTable& table, const Stream& stream, std::uint64_t
   });
 }
 
-constexpr std::size_t kBatch = 1024;  // elements whose rejected attempts are collected
-constexpr int kTogether = std::max(kInterleave, 4);  // vectors of binomial elements
+constexpr std::size_t kBatch = 1024;  // elements whose exceptions are collected
 
 // Elements of a batch, in order; what follows them are old entries, good for unused lanes.
 struct Pending {
-  std::uint64_t index[kBatch + W * kTogether] = {};
+  std::uint64_t index[kBatch + W * kVectors] = {};
   std::size_t count = 0;
   FRACMOMENT_INLINE void push_where(VecInt mask, VecInt elements) {
 #if defined(__AVX512F__) && defined(__AVX512DQ__)
@@ -75,6 +74,18 @@ struct Pending {
     VecInt r;
     std::memcpy(&r, index + start, sizeof r);
     return r;
+  }
+  // work(elements) for all, m vectors at a time; the last are filled up with the last element.
+  template <int m, class Work>
+  void drain(Work&& work) {
+    if (count == 0) return;
+    std::fill_n(index + count, W * m - 1, index[count - 1]);
+    for (std::size_t start = 0; start < count; start += W * m) {
+      VecInt group[m];
+      for (int i = 0; i < m; ++i) group[i] = elements(start + std::size_t(i * W));
+      work(group);
+    }
+    count = 0;
   }
 };
 
@@ -204,28 +215,24 @@ void gammas(const double* shape, bool one_shape, const Stream& stream, std::uint
   (one_shape ? gamma_batches<true> : gamma_batches<false>)(shape, stream, first, out, n);
 }
 
+// Quantiles of given bits, a batch at a time: the expansion for all, then lists of the few elements
+// that need sums of probabilities.
 class BinomialBatch {
  public:
-  explicit BinomialBatch(const Stream& stream) : stream_(stream), replicas_(stream) {}
-  // Elements at, ..., at + n - 1 of the columns, the first of them replica `first`.
-  void draw(std::uint64_t first, const BinomialColumns& columns, std::size_t at, std::int64_t* out,
-            std::size_t n) {
-    first_ = first;
+  explicit BinomialBatch(const QuantileTable& normal) : lanes_(normal) {}
+  // Elements at, ..., at + n - 1 of the columns.
+  void quantiles(const BinomialColumns& columns, std::size_t at, const std::uint64_t* bits,
+                 std::int64_t* out, std::size_t n) {
     trials_ = column(columns.trials, columns.one_n, at, n, own_trials_);
     p_ = column(columns.p, columns.one_p, at, n, own_p_);
-    for (std::size_t i = 0; i < n; i += W * kTogether) first_attempts(i);
-    for (std::uint32_t attempt = 1; judge(); ++attempt)
-      for (std::size_t start = 0; start < rejected_.count; start += W * kTogether)
-        attempt_again(attempt, start);
-    for (std::size_t i = 0; i < n; ++i) {
-      const auto k = std::int64_t(value_[i]);
-      out[i] = p_[i] > 0.5 ? trials_[i] - k : k;
-    }
+    bits_ = column(bits, false, 0, n, own_bits_);
+    for (std::size_t i = 0; i < n; i += W * kVectors) expand(i);
+    few_.drain<kVectors>([&](const auto& index) { invert(index); });
+    open_.drain<1>([&](const auto& index) { search(index[0]); });
+    std::copy_n(value_, n, out);
   }
 
  private:
-  using Vecs = Vec[kTogether];
-
   // A whole batch of a column is read where it is, another one from a copy that is filled up.
   template <class T>
   static const T* column(const T* values, bool single, std::size_t at, std::size_t n, T* own) {
@@ -237,138 +244,120 @@ class BinomialBatch {
     std::fill(std::copy_n(values + at, n, own), own + kBatch, T(0));
     return own;
   }
-  FRACMOMENT_INLINE static Vec folded(Vec p) { return select((VecInt)(p > 0.5), 1.0 - p, p); }
-  FRACMOMENT_INLINE void load_parameters(std::size_t at, Vecs& n, Vecs& q) const {
-    for (int i = 0; i < kTogether; ++i) {
-      VecInt trials;
-      std::memcpy(&trials, trials_ + at + std::size_t(i * W), sizeof trials);
-      n[i] = to_double(trials);
-      q[i] = folded(load<Vec>(p_ + at + std::size_t(i * W)));
+
+  // n and q = min(p, 1 - p); where p is larger, the variate is n minus that of ~bits.
+  struct Element {
+    Vec n, q;
+    VecBits uniform;
+    VecInt mirrored;
+    FRACMOMENT_INLINE Element(VecBits trials, Vec p, VecBits bits) : n(to_double((VecInt)trials)) {
+      mirrored = (VecInt)(p > 0.5);
+      q = select(mirrored, 1.0 - p, p);
+      uniform = bits ^ (VecBits)mirrored;
     }
-  }
+    FRACMOMENT_INLINE VecInt variate(Vec value) const {
+      return to_int(select(mirrored, n - value, value));
+    }
+  };
   template <int m>
-  FRACMOMENT_INLINE void gather_parameters(const VecInt (&index)[m], Vec (&n)[m],
-                                           Vec (&q)[m]) const {
+  struct Elements {
+    Vec n[m], q[m];
+    VecBits uniform[m];
+    FRACMOMENT_INLINE void set(int i, const Element& element) {
+      n[i] = element.n;
+      q[i] = element.q;
+      uniform[i] = element.uniform;
+    }
+  };
+  FRACMOMENT_INLINE Element next(std::size_t at) const {
+    VecBits trials, bits;
+    std::memcpy(&trials, trials_ + at, sizeof trials);
+    std::memcpy(&bits, bits_ + at, sizeof bits);
+    return {trials, load<Vec>(p_ + at), bits};
+  }
+  FRACMOMENT_INLINE Element of(VecInt index) const {
+    const auto* trials = reinterpret_cast<const std::uint64_t*>(trials_);
+    return {gather_words(trials, (VecBits)index), gather(p_, index),
+            gather_words(bits_, (VecBits)index)};
+  }
+  FRACMOMENT_INLINE void set(VecInt index, VecInt variate) {
+    for (int j = 0; j < W; ++j) value_[index[j]] = variate[j];
+  }
+
+  FRACMOMENT_INLINE void expand(std::size_t at) {
+    constexpr int m = kVectors;
+    Elements<m> e;
+    VecInt few[m], all_few = ~VecInt{};
     for (int i = 0; i < m; ++i) {
-      n[i] = to_double((VecInt)gather_words((const std::uint64_t*)trials_, (VecBits)index[i]));
-      q[i] = folded(gather(p_, index[i]));
+      e.set(i, next(at + std::size_t(i * W)));
+      few[i] = (VecInt)(e.n[i] * e.q[i] < kLeastForSeries);
+      all_few &= few[i];
     }
-  }
-
-  void first_attempts(std::size_t at) {
-    Vecs n, q, few, value;
-    VecInt inverted[kTogether];
-    bool some_inverted = false, some_proposed = false;
-    load_parameters(at, n, q);
-    for (int i = 0; i < kTogether; ++i) {
-      inverted[i] = (VecInt)(n[i] * q[i] < kLeastForHat);
-      some_inverted |= any(inverted[i]);
-      some_proposed |= !all(inverted[i]);
+    if (__builtin_expect(all(all_few), 0)) {
+      for (int i = 0; i < m; ++i) few_.push_where(few[i], consecutive(at + std::size_t(i * W)));
+      return;
     }
-    Block random[kTogether];
-    replicas_.move(stream_, first_ + at);
-    replicas_.draw(0, 0, random);
-    if (some_inverted) {
-      for (int i = 0; i < kTogether; ++i) few[i] = select(inverted[i], n[i], Vec{});
-      binomial_inversion(few, q, random, value);
-      for (int i = 0; i < kTogether; ++i) store(value_ + at + std::size_t(i * W), value[i]);
-    }
-    if (!some_proposed) return;
-    const BinomialTrial<kTogether> trial(n, q, random);
-    for (int i = 0; i < kTogether; ++i) {
+    Vec z[m];
+    for (int i = 0; i < m; ++i) z[i] = lanes_(e.uniform[i]).value;
+    const BinomialQuantile<m> quantile(e.n, e.q, z);
+    for (int i = 0; i < m; ++i) {
       const std::size_t here = at + std::size_t(i * W);
-      const Vec drawn = trial.value[i];
-      store(value_ + here, some_inverted ? select(inverted[i], value[i], drawn) : drawn);
-      store(distance_ + here, trial.distance[i]);
-      store(uniform_ + here, trial.uniform[i]);
-      contested_.push_where(~(trial.at_once[i] | inverted[i]), consecutive(here));
+      const VecInt variate = next(here).variate(quantile.value[i]), open = quantile.open[i];
+      std::memcpy(value_ + here, &variate, sizeof variate);
+      if (__builtin_expect(!any(few[i] | open), 1)) continue;
+      few_.push_where(few[i], consecutive(here));
+      open_.push_where(open & ~few[i], consecutive(here));
     }
+  }
+  template <std::size_t m>
+  FRACMOMENT_INLINE void invert(const VecInt (&index)[m]) {
+    Elements<m> e;
+    Vec value[m];
+    for (std::size_t i = 0; i < m; ++i) e.set(int(i), of(index[i]));
+    binomial_inversion(e.n, e.q, e.uniform, value);
+    for (std::size_t i = 0; i < m; ++i) set(index[i], of(index[i]).variate(value[i]));
+  }
+  void search(VecInt index) {
+    const Element element = of(index);
+    const Vec n[1] = {element.n}, q[1] = {element.q}, z[1] = {lanes_(element.uniform).value};
+    const Vec start = BinomialQuantile<1>(n, q, z).value[0];
+    set(index, element.variate(binomial_search(n[0], q[0], element.uniform, start)));
   }
 
-  void attempt_again(std::uint32_t attempt, std::size_t start) {
-    Vecs n, q;
-    VecInt index[kTogether];
-    VecBits replica[kTogether];
-    for (int i = 0; i < kTogether; ++i) {
-      index[i] = rejected_.elements(start + std::size_t(i * W));
-      replica[i] = (VecBits)index[i] + first_;
-    }
-    gather_parameters(index, n, q);
-    Block random[kTogether];
-    replicas_.move(stream_, replica);
-    replicas_.draw(attempt, 0, random);
-    const BinomialTrial<kTogether> trial(n, q, random);
-    for (int i = 0; i < kTogether; ++i) {
-      const VecInt used = used_lanes(start + std::size_t(i * W), rejected_.count);
-      for (int j = 0; j < W; ++j) {
-        if (!used[j]) continue;
-        value_[index[i][j]] = trial.value[i][j];
-        distance_[index[i][j]] = trial.distance[i][j];
-        uniform_[index[i][j]] = trial.uniform[i][j];
-      }
-      contested_.push_where(~trial.at_once[i] & used, index[i]);
-    }
-  }
-
-  // Of what was not accepted at once; whether anything is rejected.
-  bool judge() {
-    rejected_.count = 0;
-    for (std::size_t start = 0; start < contested_.count; start += W * kTogether) {
-      Vecs n, q, value, distance, uniform;
-      VecInt index[kTogether];
-      for (int i = 0; i < kTogether; ++i) {
-        index[i] = contested_.elements(start + std::size_t(i * W));
-        value[i] = gather(value_, index[i]);
-        distance[i] = gather(distance_, index[i]);
-        uniform[i] = gather(uniform_, index[i]);
-      }
-      gather_parameters(index, n, q);
-      const BinomialVerdict<kTogether> verdict = binomial_verdict(n, q, value, distance, uniform);
-      for (int i = 0; i < kTogether; ++i) {
-        const VecInt used = used_lanes(start + std::size_t(i * W), contested_.count);
-        rejected_.push_where(verdict.rejected[i] & used, index[i]);
-        if (any(verdict.open[i] & used)) open_.push_where(verdict.open[i] & used, index[i]);
-      }
-    }
-    contested_.count = 0;
-    judge_exactly();
-    return rejected_.count > 0;
-  }
-  void judge_exactly() {
-    for (std::size_t start = 0; start < open_.count; start += W) {
-      const VecInt index[1] = {open_.elements(start)};
-      Vec n[1], q[1];
-      gather_parameters(index, n, q);
-      const VecInt accepted =
-          binomial_accepted(n[0], q[0], gather(value_, index[0]), gather(distance_, index[0]),
-                            gather(uniform_, index[0]));
-      rejected_.push_where(~accepted & used_lanes(start, open_.count), index[0]);
-    }
-    open_.count = 0;
-  }
-
-  Stream stream_;
-  ReplicaLanes<kTogether> replicas_;
-  std::uint64_t first_ = 0;
+  TableLanes lanes_;
   const std::int64_t* trials_ = nullptr;
   const double* p_ = nullptr;
-  std::int64_t own_trials_[kBatch];
-  double own_p_[kBatch], value_[kBatch], distance_[kBatch] = {}, uniform_[kBatch] = {};
-  Pending contested_, open_, rejected_;
+  const std::uint64_t* bits_ = nullptr;
+  std::int64_t own_trials_[kBatch], value_[kBatch];
+  double own_p_[kBatch];
+  std::uint64_t own_bits_[kBatch];
+  Pending few_, open_;
 };
 
-void binomials(const BinomialColumns& columns, const Stream& stream, std::uint64_t first,
-               std::int64_t* out, std::size_t n) {
-  BinomialBatch batch(stream);
+void binomial_quantiles(const QuantileTable& normal, const BinomialColumns& columns,
+                        const std::uint64_t* bits, std::int64_t* out, std::size_t n) {
+  BinomialBatch batch(normal);
   for (std::size_t done = 0; done < n; done += kBatch)
-    batch.draw(first + done, columns, done, out + done, std::min(kBatch, n - done));
+    batch.quantiles(columns, done, bits + done, out + done, std::min(kBatch, n - done));
+}
+
+void binomials(const QuantileTable& normal, const BinomialColumns& columns, const Stream& stream,
+               std::uint64_t replica, std::int64_t* out, std::size_t n) {
+  BlockLanes row(stream, replica, 0, 0);
+  BinomialBatch batch(normal);
+  std::uint64_t bits[kBatch];
+  for (std::size_t done = 0; done < n; done += kBatch) {
+    const std::size_t count = std::min(kBatch, n - done);
+    fill_bits(row, bits, count);
+    batch.quantiles(columns, done, bits, out + done, count);
+  }
 }
 
 }  // namespace
 
 extern const SamplerKernels kSamplerKernels;
-const SamplerKernels kSamplerKernels = {uniforms,       float_uniforms, gains,
-                                        alias_variates, gammas,         binomials};
+const SamplerKernels kSamplerKernels = {uniforms,  float_uniforms,    gains, alias_variates, gammas,
+                                        binomials, binomial_quantiles};
 
 }  // namespace FRACMOMENT_ISA
 }  // namespace fracmoment

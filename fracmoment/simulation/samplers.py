@@ -248,8 +248,8 @@ def random_binomial(
 
     Notes
     -----
-    One n and p of moderate size have an alias table. Otherwise every element takes Hoermann's
-    transformed rejection [Hoe93] if min(p, 1 - p) n >= 10, and inversion below; see
+    One n and p of moderate size have an alias table. Otherwise every element is the quantile of its
+    own 64-bit uniform number, whose probability is met to 1e-12 in both tails; see
     docs/algorithms/samplers.md. Two ways of drawing one law give different numbers: arrays of equal
     parameters are not the scalars' sample.
 
@@ -282,7 +282,7 @@ def random_binomial(
                 trial_column(start, out.size),
                 chance_column(start, out.size),
                 seed,
-                start,
+                start // _PIECE,
                 out.size,
                 out,
             ),

@@ -32,7 +32,7 @@ ANSWERS = {
     "gamma": (lambda: fm.random_gamma(SHAPES, rng=1), "c8725cae00b2a267"),
     "gamma of one shape": (lambda: fm.random_gamma(0.3, size=5000, rng=1), "2e906aaa4eab2b89"),
     "chisquare": (lambda: fm.random_chisquare(64, 5000, rng=1), "8c6f72217c0bec62"),
-    "binomial": (lambda: fm.random_binomial(TRIALS, CHANCES, rng=1), "2102745b872a4cfa"),
+    "binomial": (lambda: fm.random_binomial(TRIALS, CHANCES, rng=1), "0556e5ed8fb1ca26"),
     "binomial of one law": (lambda: fm.random_binomial(1024, 0.3, 5000, rng=1), "88a525b682688439"),
     "gain": (lambda: fm.random_gain(fm.Gain("relu", 4), 5000, rng=1), "e5954fe407983b0a"),
 }
@@ -178,7 +178,7 @@ def binomial_quantile_gap(x, n, p):
     return np.abs(exact - empirical).max() * np.sqrt(x.size)
 
 
-# every way of drawing: inversion, rejection, and both mirrored; p tiny and near 1
+# every way of drawing: sums from 0, the expansion, and both mirrored; p tiny and near 1
 BINOMIALS = [
     (1, 0.5),
     (7, 0.9),
@@ -243,66 +243,99 @@ def test_binomial_edges():
     assert (tiny == [0, 10]).all()
 
 
-def test_binomial_inversion_gives_the_quantiles_of_its_bits():
-    """Below 10 expected successes: X >= j where w < P(X >= j)."""
-    n, p = 30, 0.2
-    x = fm.random_binomial(np.full(3000, n), p, rng=6)
-    seed = seed_of(6)
-    w = [int(_core.random_bits(seed, Purpose.BINOMIAL, i, 1)[0]) for i in range(3000)]
-    w = (np.array(w, dtype=float) + 0.5) * 2.0**-64
-    tails = stats.binom.sf(np.arange(n), n, p)
-    np.testing.assert_array_equal(x, (w[:, None] < tails).sum(axis=1))
+def words_with_extremes(count):
+    """Return 64-bit numbers whose probabilities reach both ends, and as numbers next to an end."""
+    rng = np.random.default_rng(5)
+    words = rng.integers(0, 2**64, 3 * count, dtype=np.uint64)
+    words[count:] >>= rng.integers(0, 64, 2 * count).astype(np.uint64)
+    words[2 * count :] = ~words[2 * count :]
+    return np.append(words, np.array([0, 2**63 - 1, 2**63, 2**64 - 1], dtype=np.uint64))
 
 
-@pytest.mark.parametrize(
-    ("n", "p"), [(20, 0.5), (33, 0.31), (100, 0.1), (1024, 0.01), (5000, 0.4), (10**7, 1.1e-6)]
-)
-def test_the_hat_lies_above_the_law(n, p):
-    """Hoermann's hat covers f(k)/f(m), and what is accepted at once lies below it."""
-    deviation = np.sqrt(n * p * (1 - p))
-    b = 1.15 + 2.53 * deviation
-    a = -0.0873 + 0.0248 * b + 0.01 * p
-    alpha = (2.83 + 5.1 / b) * deviation
-    u = np.concatenate([np.linspace(-0.5, 0.5, 400_001)[1:-1], [0.5 - 1e-9, 1e-9 - 0.5]])
-    us = 0.5 - np.abs(u)
-    k = np.floor((2 * a / us + b) * u + n * p + 0.5)
-    ratio = np.exp(stats.binom.logpmf(k, n, p) - stats.binom.logpmf(int((n + 1) * p), n, p))
-    height = ratio * (a / us**2 + b) / alpha
-    assert height.max() <= 1.0
-    assert height[us >= 0.07].min() >= 0.92 - 4.2 / b
+def tails_of(words):
+    """Return which words lie in the lower half, and how far (U + 1/2) 2^-64 is from its end."""
+    lower = words < np.uint64(2**63)
+    return lower, np.where(lower, words, ~words) * 2.0**-64 + 2.0**-65
 
 
-@pytest.mark.parametrize(
-    ("n", "p"),
-    [(20, 0.5), (33, 0.31), (100, 0.1), (1024, 0.5), (5000, 0.4), (10**7, 1.1e-6), (10**12, 0.3)],
-)
-def test_the_bounds_that_settle_most_proposals_hold(n, p):
-    """G and E of docs/algorithms/samplers.md against log f(k)/f(m) in 40 digits."""
-    mean, r = (n + 1) * p, p / (1 - p)
-    c = [(1 - (-r) ** (j + 1)) / ((j + 1) * (j + 2)) for j in range(5)]
+def test_normal_quantiles():
+    table, words = _core.QuantileTable.normal(), words_with_extremes(5000)
+    assert table.hard_cells() == 0
+    lower, tail = tails_of(words)
+    z = np.where(lower, 1, -1) * stats.norm.ppf(tail)
+    error = np.abs(table.quantiles(words) - z)
+    assert error.max() < 3e-13
+    assert (error * np.maximum(np.abs(z), 1)).max() < 1e-12  # about that of the probability
 
-    def g(t, terms):
-        series = sum((-t) ** j * c[j] for j in range(terms))
-        return mean * t * t * series + (t * (1 - r**2) - t * t * (1 + r**3)) / (24 * mean)
 
-    with mpmath.workdps(40):
-        mode = int(mpmath.floor(mean))
-        q = mpmath.mpf(p)
+def quantile_defect(x, n, p, words):
+    """Return by how much P(X < x) <= u < P(X <= x) is missed, relative to u or 1 - u."""
+    lower, u = tails_of(words)
+    at_most = np.where(
+        lower, stats.binom.cdf(x - 1, n, p) / u - 1, 1 - stats.binom.sf(x - 1, n, p) / u
+    )
+    above = np.where(lower, 1 - stats.binom.cdf(x, n, p) / u, stats.binom.sf(x, n, p) / u - 1)
+    return np.maximum(np.where(x > 0, at_most, 0.0), above).max()
 
-        def log_f(k):
-            choices = mpmath.loggamma(n + 1) - mpmath.loggamma(k + 1) - mpmath.loggamma(n - k + 1)
-            return choices + k * mpmath.log(q) + (n - k) * mpmath.log(1 - q)
 
-        spread = np.sqrt(n * p * (1 - p))
-        for step in np.linspace(-5, 5, 81):
-            k = mode + int(step * spread)
-            t = float(mpmath.mpf(k) + 0.5 - (n + 1) * q) / mean
-            if not (0 <= k <= n and abs(t) <= 0.5):
-                continue
-            truth = float(log_f(k) - log_f(mode))
-            at_mode = float(mpmath.mpf(mode) + 0.5 - (n + 1) * q) / mean
-            error = 4 / 42 * mean * abs(t) ** 7 + abs(t) ** 3 / (6 * mean) + 0.12 / mean**3
-            assert abs(truth + g(t, 5) - g(at_mode, 2)) <= error + 5e-9
+QUANTILE_TRIALS = [1, 3, 4, 5, 7, 10, 16, 20, 33, 64, 150, 1024, 5000, 10**6, 10**9]
+
+
+@pytest.mark.parametrize("n", QUANTILE_TRIALS)
+def test_binomial_variates_are_the_quantiles_of_their_bits(n):
+    words = words_with_extremes(1000)
+    means = [1e-3, 0.5, 1.999, 2.001, 2.6, 4.0, 7.0, 10.0, 19.0, 50.0, 300.0]
+    chances = [mean / n for mean in means] + [0.01, 0.1, 0.2, 0.3, 0.4, 0.4999, 0.5]
+    for p in {q for q in chances if q <= 0.5} | {1 - q for q in chances if 1e-4 < q < 0.5}:
+        x = _core.binomial_quantiles(np.array([n]), np.array([p]), words)
+        assert x.min() >= 0
+        assert x.max() <= n
+        assert quantile_defect(x, n, p, words) < 1e-12
+
+
+def upper_tail(k, n, p):
+    """P(X >= k) by the continued fraction of the incomplete beta function [DLMF 8.17.22]."""
+    a, b, x = mpmath.mpf(k), mpmath.mpf(n - k + 1), mpmath.mpf(p)
+    front = mpmath.loggamma(a + b) - mpmath.loggamma(a + 1) - mpmath.loggamma(b)
+    value = mpmath.mpf(1)
+    for m in range(200, 0, -1):
+        even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m))
+        odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1))
+        value = 1 + even / (1 + odd / value)
+    value = 1 - (a + b) * x / (a + 1) / value
+    return mpmath.exp(front + a * mpmath.log(x) + b * mpmath.log1p(-x)) / value
+
+
+@pytest.mark.parametrize(("n", "p"), [(10**12, 0.4999), (10**12, 0.1), (2**50, 0.25)])
+def test_binomial_quantiles_at_large_n(n, p):
+    """The upper tail, from 2^-10 on, where the continued fraction is quick."""
+    for shift in (10, 20, 40, 64):
+        rest = (2**64 - 1) >> shift
+        word = np.array([2**64 - 1 - rest], dtype=np.uint64)
+        x = int(_core.binomial_quantiles(np.array([n]), np.array([p]), word)[0])
+        with mpmath.workdps(40):
+            tail = (mpmath.mpf(rest) + 0.5) / 2**64
+            assert upper_tail(x, n, p) >= tail * (1 - mpmath.mpf("1e-11"))
+            assert upper_tail(x + 1, n, p) < tail * (1 + mpmath.mpf("1e-11"))
+
+
+@pytest.mark.parametrize("n", [4, 5, 8, 20, 64, 300, 1024, 10**4, 10**6])
+def test_the_bound_of_the_expansion_holds(n):
+    """At the normal quantiles of P(X < k) the expansion is k, within 0.7 of its bound."""
+    for mean in np.concatenate([np.linspace(2, 12, 21), np.geomspace(15, 2000, 12)]):
+        q = mean / n
+        if q > 0.5:
+            continue
+        k = np.arange(1, min(n, 3000) + 1)
+        below, above = stats.binom.cdf(k - 1, n, q), stats.binom.sf(k - 1, n, q)
+        z = np.where(below < 0.5, stats.norm.ppf(below), stats.norm.isf(above))
+        s, h, g = np.sqrt(mean * (1 - q) - 1 / 12), q * (1 - q), 1 - 2 * q
+        bound = (0.05 + 0.002 * z**6) / s**3
+        k, z, bound = (values[bound < 0.5] for values in (k, z, bound))
+        expansion = mean + 0.5 + s * z + g * (z**2 - 1) / 6
+        expansion += z * (1 + 14 * h - (1 + 2 * h) * z**2) / (72 * s)
+        expansion += g * (2 + h) * (3 * z**4 + 7 * z**2 - 16) / (1620 * s**2)
+        assert (np.abs(expansion - k) < 0.7 * bound).all()
 
 
 @pytest.mark.parametrize(
@@ -325,8 +358,8 @@ def test_alias_tables_hold_the_law(n, p):
     assert abs(sum(Fraction(float(v)) for v in found) - 1) < 1e-15
 
 
-def test_log_probabilities_of_the_exact_test_at_large_n():
-    """The share accepted among neighbours of one value follows the ratio of probabilities."""
+def test_binomial_law_at_large_n():
+    """In cells of a tenth of a standard deviation."""
     n, p = 10**12, 0.3
     x = fm.random_binomial(np.full(2_000_000, n), p, rng=77)
     z = (x - n * p) / np.sqrt(n * p * (1 - p))

@@ -1,140 +1,60 @@
-// Binomial variates, every element with its own number of trials n and probability q <= 1/2.
+// Binomial variates, every element with its own number of trials n and probability q <= 1/2: exact
+// quantiles of 64-bit uniform numbers U, which stand for the probability u = (U + 1/2) 2^-64. The
+// variate is the number of k >= 1 with P(X < k) <= u.
 //
-// n q >= 10: transformed rejection (Hoermann, "The generation of binomial random variates", J.
-// Stat. Comput. Simul. 46, 1993, algorithm BTRS). Attempt k of element i is layer k of replica i:
-// the first number of block 0 gives the proposal, the second accepts. Bounds of the acceptance
-// probability decide nearly always; what they leave open meets an exact test. n q < 10: inversion
-// of the first number of that block.
+// n q >= 2: an expansion of the quantile function in the normal quantile z of u (Cornish and
+// Fisher, with the corrections of a lattice) is an integer and a fraction. Only next to an integer,
+// within a bound of its error, the sum of probabilities decides. n q < 2: probabilities from 0 on.
 #pragma once
 
 #include "fracmoment/random/exponential.hpp"
+#include "fracmoment/random/quantile.hpp"
 
 namespace fracmoment {
 inline namespace FRACMOMENT_ISA {
 
-constexpr double kLeastForHat = 10.0;  // of n q
+constexpr double kLeastForSeries = 2.0;  // of n q
 
 FRACMOMENT_INLINE Vec floor_of(Vec x) {  // for |x| < 2^51
   const Vec r = round_to_integer(x);
   return r - select((VecInt)(r > x), splat<Vec>(1.0), Vec{});
 }
 
-// The hat of Hoermann's method: k = floor((2 a/(1/2 - |u|) + b) u + c), u uniform on (-1/2, 1/2).
-// As all below for m vectors side by side, since each waits long for its roots and quotients.
+// k = floor of the expansion, not certain where the expansion is next to an integer. With
+// s^2 = n q (1 - q) - 1/12, h = q (1 - q), g = 1 - 2 q:
+//   n q + 1/2 + s z + g (z^2 - 1)/6 + z (1 + 14 h - (1 + 2 h) z^2)/(72 s)
+//     + g (2 + h) (3 z^4 + 7 z^2 - 16)/(1620 s^2),
+// off by less than (0.05 + 0.002 z^6)/s^3 where that is below 1/2. As below for m vectors side by
+// side.
 template <int m>
-struct BinomialHat {
-  Vec deviation[m], a[m], b[m], c[m];
-  FRACMOMENT_INLINE BinomialHat(const Vec (&n)[m], const Vec (&q)[m]) {
+struct BinomialQuantile {
+  Vec value[m];
+  VecInt open[m];
+  FRACMOMENT_INLINE BinomialQuantile(const Vec (&n)[m], const Vec (&q)[m], const Vec (&z)[m]) {
+    Vec s[m], inverse[m];
     for (int i = 0; i < m; ++i) {
-      const Vec mean = n[i] * q[i];
-      deviation[i] = sqrt(mean * (1.0 - q[i]));
-      c[i] = mean + 0.5;
+      s[i] = sqrt(fma(n[i] * q[i], 1.0 - q[i], -1.0 / 12.0));
+      inverse[i] = 1.0 / s[i];
     }
     for (int i = 0; i < m; ++i) {
-      b[i] = fma(deviation[i], splat<Vec>(2.53), 1.15);
-      a[i] = fma(b[i], splat<Vec>(0.0248), fma(q[i], splat<Vec>(0.01), -0.0873));
-    }
-  }
-};
-
-template <int m>
-struct BinomialTrial {
-  Vec value[m];       // from -1 to n + 1: to be rejected outside [0, n]
-  Vec distance[m];    // 1/2 - |u|, exact next to 0
-  Vec uniform[m];     // that accepts
-  VecInt at_once[m];  // accepted below every bar
-  FRACMOMENT_INLINE BinomialTrial(const Vec (&n)[m], const Vec (&q)[m], const Block (&random)[m]) {
-    const BinomialHat<m> hat(n, q);
-    Vec x[m];
-    for (int i = 0; i < m; ++i) {
-      const VecBits bits = random[i].first, upper = (VecBits)((VecInt)bits < std::int64_t(0));
-      distance[i] = fma(to_nearest(bits ^ upper), splat<Vec>(0x1p-64), 0x1p-65);
-      const Vec side = (Vec)((VecBits)(0.5 - distance[i]) | (~upper & (std::uint64_t(1) << 63)));
-      x[i] = fma(2.0 * hat.a[i] / distance[i] + hat.b[i], side, hat.c[i]);
-      uniform[i] = open_uniform(random[i].second);
-      at_once[i] = (VecInt)(distance[i] >= 0.07) & (VecInt)(hat.b[i] * (0.92 - uniform[i]) >= 4.2);
-    }
-    for (int i = 0; i < m; ++i) {
-      const Vec low = splat<Vec>(-1.0), high = n[i] + 1.0;
-      value[i] =
-          floor_of(select((VecInt)(x[i] < low), low, select((VecInt)(x[i] > high), high, x[i])));
+      const Vec h = fma(-q[i], q[i], q[i]), g = fma(splat<Vec>(-2.0), q[i], 1.0);
+      const Vec z2 = z[i] * z[i], inverse2 = inverse[i] * inverse[i];
+      const Vec odd = z[i] * fma(fma(h, splat<Vec>(-2.0), -1.0), z2, fma(h, splat<Vec>(14.0), 1.0));
+      const Vec quartic = fma(fma(splat<Vec>(3.0), z2, 7.0), z2, -16.0) * (h + 2.0);
+      const Vec even =
+          fma(quartic * (1.0 / 1620.0), inverse2, fma(z2, splat<Vec>(1.0 / 6.0), -1.0 / 6.0));
+      const Vec off = fma(s[i], z[i], fma(odd * (1.0 / 72.0), inverse[i], g * even));
+      // the mean as an integer and a rest, without an error
+      const Vec mean = n[i] * q[i], whole = round_to_integer(mean);
+      const Vec rest = off + ((mean - whole) + fma(n[i], q[i], -mean));
+      const Vec nearest = round_to_integer(rest);
+      const Vec distance = rest - nearest;  // from the middle between two steps
+      const Vec bound = fma(z2 * z2, z2 * 0.002, 0.05) * (inverse[i] * inverse2);
+      open[i] = ~(VecInt)(abs(distance) + bound < 0.5);
+      value[i] = whole + nearest;
     }
   }
 };
-
-// The quotient that is to be at most f(k)/f(m) for a trial to be accepted.
-struct BinomialRatio {
-  Vec above, below;
-  template <int m>
-  FRACMOMENT_INLINE BinomialRatio(const BinomialHat<m>& hat, int i, Vec distance, Vec uniform) {
-    const Vec square = distance * distance;
-    above = uniform * (fma(hat.b[i], splat<Vec>(2.83), 5.1) * hat.deviation[i] * square);
-    below = hat.b[i] * fma(hat.b[i], square, hat.a[i]);
-  }
-};
-
-// What is known about a trial without its exact test.
-template <int m>
-struct BinomialVerdict {
-  VecInt rejected[m], open[m];
-};
-
-// With M = (n + 1) q, r = q/(1 - q), x = k + 1/2 - M and t = x/M the logarithm of f(k) is a
-// constant minus
-//   G(t) = M t^2 sum_j (-t)^j (1 - (-r)^(j+1))/((j+1)(j+2)) + (t (1 - r^2) - t^2 (1 + r^3))/(24 M),
-// up to an error E: what is left out of the sum is below 4/42 M |t|^7 for |t| <= 1/2, of the terms
-// e(y) + e(z) below |t|^3/(6 M) and 0.08/M^3. At the mode |t| <= 1/(2 M), and two terms of the sum
-// are good to 0.04/M^3. The logarithm of the ratio that is compared is good to 1e-7.
-template <int m>
-FRACMOMENT_INLINE BinomialVerdict<m> binomial_verdict(const Vec (&n)[m], const Vec (&q)[m],
-                                                      const Vec (&value)[m],
-                                                      const Vec (&distance)[m],
-                                                      const Vec (&uniform)[m]) {
-  constexpr double series[] = {-2.0, 1.0, -2.0 / 3.0, 0.5, -0.4};  // of -2 log(1 + r)/r
-  const BinomialHat<m> hat(n, q);
-  Vec mean[m], t[m], inverse[m], r[m], log_r[m], log_base[m], log_ratio[m];
-  for (int i = 0; i < m; ++i) {
-    const BinomialRatio ratio(hat, i, distance[i], uniform[i]);
-    const Vec rest = 1.0 - q[i], total = n[i] + 1.0;
-    mean[i] = total * q[i];
-    const Vec variance = mean[i] * rest, both = 1.0 / (ratio.below * variance);
-    const Vec by_variance = ratio.below * both;
-    inverse[i] = rest * by_variance;
-    r[i] = mean[i] * q[i] * by_variance;
-    t[i] = (((value[i] + 0.5) - mean[i]) - fma(total, q[i], -mean[i])) * inverse[i];
-    const LogarithmParts<Vec> parts = logarithm_parts(ratio.above * (variance * both));
-    log_r[i] = parts.r;
-    log_base[i] = parts.base;
-  }
-  polynomials(series, log_r, log_ratio);
-  Vec c[4][m], sum[m];
-  for (int i = 0; i < m; ++i) {
-    const Vec r2 = r[i] * r[i], r3 = r2 * r[i];
-    c[0][i] = 0.5 + 0.5 * r[i];
-    c[1][i] = fma(r2, splat<Vec>(1.0 / 6.0), -1.0 / 6.0);
-    c[2][i] = fma(r3, splat<Vec>(1.0 / 12.0), 1.0 / 12.0);
-    c[3][i] = fma(r2 * r2, splat<Vec>(1.0 / 20.0), -1.0 / 20.0);
-    sum[i] = fma(r2 * r3, splat<Vec>(1.0 / 30.0), 1.0 / 30.0);
-  }
-  for (int j = 3; j >= 0; --j)
-    for (int i = 0; i < m; ++i) sum[i] = fma(sum[i], t[i], c[j][i]);
-  BinomialVerdict<m> verdict;
-  for (int i = 0; i < m; ++i) {
-    const Vec linear = -0.25 * inverse[i] * c[1][i], square = t[i] * t[i];
-    const Vec here = fma(fma(mean[i], sum[i], -0.5 * inverse[i] * c[2][i]), square, linear * t[i]);
-    const Vec t_mode = ((floor_of(mean[i]) + 0.5) - mean[i]) * inverse[i];
-    const Vec at_mode = t_mode * fma(mean[i] * t_mode, fma(c[1][i], t_mode, c[0][i]), linear);
-    const Vec gap = fma(splat<Vec>(-0.5), fma(log_ratio[i], log_r[i], log_base[i]), here - at_mode);
-    const Vec size = abs(t[i]), cube = inverse[i] * inverse[i] * inverse[i];
-    const Vec left_out =
-        fma(mean[i] * (square * square), splat<Vec>(4.0 / 42.0), inverse[i] * (1.0 / 6.0));
-    const Vec error = fma(size * square, left_out, fma(cube, splat<Vec>(0.12), 1e-7));
-    const VecInt usable = (VecInt)(size <= 0.5);
-    verdict.rejected[i] = usable & (VecInt)(gap > error);
-    verdict.open[i] = ~(usable & (VecInt)(abs(gap) > error));
-  }
-  return verdict;
-}
 
 // psi(x)/x for psi(x) = (1 + x) log(1 + x) - x, x > -1: near 0 by its series.
 FRACMOMENT_INLINE Vec entropy_slope(Vec x) {
@@ -159,33 +79,70 @@ FRACMOMENT_INLINE Vec factorial_error(Vec y, Vec inverse) {
   return select(near, lookup(tables::kFactorialError, (VecBits)k), far);
 }
 
-// log f(k)/f(m) of the binomial probabilities f for n trials of probability q. With y = k + 1/2,
-// z = n - k + 1/2 and N = n + 1,
-//   log f(k) = constant - N q psi(y/(N q) - 1) - N (1 - q) psi(z/(N (1 - q)) - 1) - e(y) - e(z):
-// the terms with log q cancel. The error is below 1e-11 where the ratio is above 1e-20.
-FRACMOMENT_INLINE Vec log_probability_ratio(Vec k, Vec m, Vec n, Vec q) {
+// log f(k) of the probabilities f for n trials of probability q. With y = k + 1/2, z = n - k + 1/2
+// and N = n + 1,
+//   log f(k) = -log(2 pi N q (1 - q))/2 + (1/2 + (n + 1/2) log(1 - 1/(2 N)) + e(n + 1/2))
+//     - N q psi(y/(N q) - 1) - N (1 - q) psi(z/(N (1 - q)) - 1) - e(y) - e(z):
+// the terms with log q cancel. The error is below 1e-11 where f is above 1e-20.
+FRACMOMENT_INLINE Vec binomial_probability(Vec k, Vec n, Vec q) {
+  constexpr double two_pi = 0x1.921fb54442d18p+2;
   const Vec total = n + 1.0, mean = total * q, rest = fma(total, q, -mean), other = total - mean;
-  const Vec y = k + 0.5, z = n - k + 0.5, y_mode = m + 0.5, z_mode = n - m + 0.5;
-  const Vec off = (y - mean) - rest, off_mode = (y_mode - mean) - rest;
+  const Vec y = k + 0.5, z = n - k + 0.5, all = n + 0.5;
+  const Vec off = (y - mean) - rest;
   const Vec inverse = 1.0 / (mean * other), by_mean = inverse * other, by_other = inverse * mean;
   const Vec entropy = off * (entropy_slope(off * by_mean) - entropy_slope(-off * by_other));
-  const Vec entropy_mode =
-      off_mode * (entropy_slope(off_mode * by_mean) - entropy_slope(-off_mode * by_other));
-  const Vec yz = y * z, yz_mode = y_mode * z_mode, inverses = 1.0 / (yz * yz_mode);
-  const Vec one = inverses * yz_mode, one_mode = inverses * yz;
-  const Vec error = factorial_error(y, one * z) + factorial_error(z, one * y);
-  const Vec error_mode =
-      factorial_error(y_mode, one_mode * z_mode) + factorial_error(z_mode, one_mode * y_mode);
-  return (entropy_mode - entropy) + (error_mode - error);
+  const Vec error = factorial_error(y, 1.0 / y) + factorial_error(z, 1.0 / z);
+  const Vec constant = fma(all, log_one_plus(-0.5 / total), 0.5) + factorial_error(all, 1.0 / all);
+  const Vec square = two_pi * (mean * (1.0 - q));
+  return scaled_exp(1.0 / sqrt(square), (constant - error) - entropy);
 }
 
-// The exact test of a trial.
-FRACMOMENT_INLINE VecInt binomial_accepted(Vec n, Vec q, Vec k, Vec distance, Vec uniform) {
-  const Vec trials[1] = {n}, chance[1] = {q}, mode = floor_of((n + 1.0) * q);
-  const BinomialRatio ratio(BinomialHat<1>(trials, chance), 0, distance, uniform);
-  const VecInt inside = (VecInt)(k >= 0.0) & (VecInt)(k <= n);
-  const Vec bar = log_probability_ratio(select(inside, k, mode), mode, n, q);
-  return inside & (VecInt)(natural_log(ratio.above / ratio.below) <= bar);
+// A uniform number by the nearer end: u itself, or 1 - u.
+struct NearerEnd {
+  VecInt lower;
+  Vec distance;
+  FRACMOMENT_INLINE explicit NearerEnd(VecBits uniform) {
+    const VecBits upper = (VecBits)((VecInt)uniform < std::int64_t(0));
+    lower = ~(VecInt)upper;
+    distance = fma(to_nearest(uniform ^ upper), splat<Vec>(0x1p-64), 0x1p-65);
+  }
+};
+
+// P(X < k) <= u, or in the upper half P(X >= k) >= 1 - u, for 1 <= k <= n: sums of probabilities
+// from k outwards, each lane until its own terms are negligible.
+FRACMOMENT_INLINE VecInt binomial_reaches(Vec k, Vec n, Vec q, const NearerEnd& u) {
+  const Vec odds = q / (1.0 - q);
+  const Vec first = select(u.lower, k - 1.0, k);
+  Vec factor = select(u.lower, 1.0 / odds, odds);
+  Vec above = select(u.lower, first, n - first), below = (n + 1.0) - above;
+  Vec term = splat<Vec>(1.0), sum = term;
+  for (bool more = true; more;) {
+    term *= above * factor / below;
+    const VecInt counts = (VecInt)(term > 0x1p-56 * sum);
+    sum += select(counts, term, Vec{});
+    above -= 1.0;
+    below += 1.0;
+    more = any(counts);
+  }
+  const Vec tail = binomial_probability(first, n, q) * sum;
+  return select(u.lower, (VecInt)(tail <= u.distance), (VecInt)(tail >= u.distance));
+}
+
+// The quantile by steps from a value next to it.
+FRACMOMENT_INLINE Vec binomial_search(Vec n, Vec q, VecBits uniform, Vec start) {
+  const NearerEnd u(uniform);
+  const Vec zero{}, one = splat<Vec>(1.0);
+  Vec reached = zero, missed = n + 1.0;  // reached <= variate < missed
+  Vec next = select((VecInt)(start > one), select((VecInt)(start > n), n, start), one);
+  while (true) {
+    const VecInt open = (VecInt)(reached + 1.0 < missed);
+    if (!any(open)) return reached;
+    const VecInt reaches = binomial_reaches(next, n, q, u);
+    reached = select(open & reaches, next, reached);
+    missed = select(open & ~reaches, next, missed);
+    next = select((VecInt)(next == missed), missed - 1.0, reached + 1.0);
+    next = select((VecInt)(next < one), one, next);
+  }
 }
 
 // Inversion where the tail probability w = P(X >= value) is small: sums of probabilities from the
@@ -209,14 +166,14 @@ inline __attribute__((noinline)) double binomial_far_tail(double n, double odds,
   return double(last);
 }
 
-// n q < 10: X >= j where w < P(X >= j), for m vectors together.
+// n q < 2: X >= j where w < P(X >= j), w = 1 - u; for m vectors side by side.
 template <int m>
 FRACMOMENT_INLINE void binomial_inversion(const Vec (&n)[m], const Vec (&q)[m],
-                                          const Block (&random)[m], Vec (&value)[m]) {
+                                          const VecBits (&uniform)[m], Vec (&value)[m]) {
   constexpr double far = 0x1p-20;
   Vec w[m], none[m], odds[m], probability[m], tail[m];
   for (int i = 0; i < m; ++i) {
-    w[i] = open_uniform(random[i].first);
+    w[i] = open_uniform(~uniform[i]);
     odds[i] = q[i] / (1.0 - q[i]);
     tail[i] = -exp_minus_one(n[i] * log_one_plus(-q[i]));
     none[i] = probability[i] = 1.0 - tail[i];
@@ -224,15 +181,16 @@ FRACMOMENT_INLINE void binomial_inversion(const Vec (&n)[m], const Vec (&q)[m],
   }
   bool more = true;
   for (double j = 1.0; more; j += 1.0) {
-    more = false;
+    VecInt some{};
     const double inverse = 1.0 / j;
     for (int i = 0; i < m; ++i) {
       const VecInt active = (VecInt)(w[i] < tail[i]) & (VecInt)(w[i] >= far);
       value[i] += select(active, splat<Vec>(1.0), Vec{});
       probability[i] *= (n[i] + (1.0 - j)) * odds[i] * inverse;
       tail[i] -= probability[i];
-      more |= any(active);
+      some |= active;
     }
+    more = any(some);
   }
   for (int i = 0; i < m; ++i) {
     const VecInt is_far = (VecInt)(w[i] < far);

@@ -30,8 +30,11 @@ struct SamplerKernels {
   // A single shape serves all elements if `one_shape`.
   void (*gammas)(const double* shape, bool one_shape, const Stream& stream, std::uint64_t first,
                  double* out, std::size_t n);
-  void (*binomials)(const BinomialColumns& columns, const Stream& stream, std::uint64_t first,
-                    std::int64_t* out, std::size_t n);
+  // A row of binomial variates, the quantiles of its bits; `normal` is normal_table().
+  void (*binomials)(const QuantileTable& normal, const BinomialColumns& columns,
+                    const Stream& stream, std::uint64_t replica, std::int64_t* out, std::size_t n);
+  void (*binomial_quantiles)(const QuantileTable& normal, const BinomialColumns& columns,
+                             const std::uint64_t* bits, std::int64_t* out, std::size_t n);
 };
 
 const SamplerKernels& sampler_kernels();  // of the active instruction set

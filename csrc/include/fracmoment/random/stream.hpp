@@ -1,4 +1,4 @@
-// Addresses of random numbers. Stream format 1, promised in docs/algorithms/random_numbers.md: the
+// Addresses of random numbers. Stream format 2, promised in docs/algorithms/random_numbers.md: the
 // four 32-bit words of the counter are the block within the layer; the layer; the low 32 bits of
 // the replica; the purpose (8 bits) above the high 24 bits of the replica. The key is the seed.
 #pragma once
@@ -7,7 +7,7 @@
 
 namespace fracmoment {
 
-constexpr int kStreamFormat = 1;
+constexpr int kStreamFormat = 2;
 
 // What numbers are for: engines with one seed never share a number.
 enum class Purpose : std::uint32_t {
