@@ -454,7 +454,7 @@ class Gain:
         -------
         float, mpmath.mpf or ndarray
             The error of a float is at most 1 ulp of the larger of the cumulant and the n-th power
-            of the standard deviation of log R, or of log |g| under orthogonal weights.
+            of the standard deviation of log R.
 
         Examples
         --------

@@ -484,6 +484,27 @@ def test_complex_moments_whose_terms_cancel(slopes, width, keep_prob, weights, o
     assert both.tolist() == [value, value.conjugate()]
 
 
+@pytest.mark.parametrize(
+    ("slopes", "width"),
+    [
+        ((0.999, 0.999), 15000),  # rules below, expansion above d/v = 2,500
+        ((0.99, 0.99), 3000),
+        ((1.0018, 1.0018), 9609),
+        ((0.999, 1.001), 100),
+        ((0.9966, 1.0), 8308),
+        ((1.0 + 1e-10, 1.0 + 1e-10), 1),
+    ],
+)
+def test_cumulants_of_ratio_laws_next_to_the_constant_one(slopes, width):
+    """Differences from the cumulants of log chi, of which few digits are left."""
+    gain = fm.Gain(fm.RandomizedLeakyReLU(*slopes), width, weights="orthogonal")
+    deviation = float(mpmath.sqrt(gain.log_var(digits=20)))
+    for n in (2, 3, 4):
+        truth = gain.log_cumulant(n, digits=20)
+        unit = max(deviation**n, float(abs(truth)))
+        assert abs(truth - gain.log_cumulant(n)) <= math.ulp(unit)
+
+
 def test_high_cumulants_are_rounded_from_digits():
     gain = fm.Gain("relu", [3, 64])
     for n in (4, 5, 12):

@@ -83,6 +83,7 @@ struct GainLaw::Impl : RuleBook {
     return numbers_(n, [&] { return compute_log_cumulant(n); });
   }
   Real compute_log_cumulant(int n) const;
+  double cumulant_error(int n) const;
   Real log_mean() const { return log_cumulant(1); }
   double log_abs_third() const {
     return numbers_(0, [&] { return Real(compute_log_abs_third()); }).hi;

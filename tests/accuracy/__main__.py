@@ -23,14 +23,15 @@ LEDGER = Path(__file__).with_name("ledger.json")
 def run(points: int, laws: list[str], seed: int) -> dict[str, Any]:
     """Errors of every quantity; the points of a law are shared among its quantities."""
     ledger: dict[str, Any] = {
-        "unit": "ulp of the truth; for log_mean of the larger of it and 1",
+        "unit": "ulp of the truth; for log_mean of the larger of it and 1, for higher cumulants"
+        " of the larger of it and that power of the standard deviation of log R",
         "truth": f"digits={DIGITS}",
         "version": fm.__version__,
         "seed": seed,
         "points a law": points,
         "laws": {},
     }
-    header = f"{'law':<12}{'quantity':<11}{'points':>8}{'maximum':>9}{'99.9 %':>9}{'mean':>9}"
+    header = f"{'law':<12}{'quantity':<15}{'points':>8}{'maximum':>9}{'99.9 %':>9}{'mean':>9}"
     print(header, flush=True)
     for law in laws:
         if law == "ratios":
@@ -42,7 +43,7 @@ def run(points: int, laws: list[str], seed: int) -> dict[str, Any]:
             summary = errors.summary()
             ledger["laws"][law][name] = summary
             print(
-                f"{law:<12}{name:<11}{summary['points']:>8}{summary['maximum']:>9.4f}"
+                f"{law:<12}{name:<15}{summary['points']:>8}{summary['maximum']:>9.4f}"
                 f"{summary['99.9 %']:>9.4f}{summary['mean']:>9.4f}",
                 flush=True,
             )

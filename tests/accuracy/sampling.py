@@ -22,7 +22,7 @@ from tests.reference.tables import error_in_ulp
 DIGITS = 30
 SEED = 20200511
 LAWS = ("linear", "relu", "leaky", "randomized", "dropout", "orthogonal")
-QUANTITIES = ("moment", "scale", "log_mean", "log_var")
+QUANTITIES = ("moment", "scale", "log_mean", "log_var", "log_cumulant 3", "log_cumulant 4")
 RATIOS = ("chi", "chi_ratio", "beta", "f")
 
 
@@ -168,6 +168,23 @@ def evaluate(
         return values
 
 
+def arguments(quantity: str, point: Point) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
+    """The method of a quantity, and what it is called with at a point."""
+    name, *index = quantity.split()
+    if name in ("moment", "scale"):
+        return name, (point.order,), {"given_alive": point.given_alive}
+    return name, tuple(int(n) for n in index), {}
+
+
+def unit_of(quantity: str, gain: fm.Gain) -> float:
+    """The natural unit of a quantity that can vanish."""
+    if quantity == "log_mean":
+        return 1.0
+    if quantity.startswith("log_cumulant"):
+        return float(gain.log_var() ** (int(quantity.split()[1]) / 2))
+    return 0.0
+
+
 def measure(law: str, quantity: str, count: int, seed: int = SEED) -> Errors:
     """Errors at ``count`` random points of one quantity of one law."""
     rng = np.random.default_rng([seed, LAWS.index(law), QUANTITIES.index(quantity)])
@@ -184,17 +201,14 @@ def measure(law: str, quantity: str, count: int, seed: int = SEED) -> Errors:
             with np.errstate(all="ignore"):
                 values = evaluate(law_array, quantity, points, orders, alive)
         else:
-            values = getattr(law_array, quantity)()
+            name, given, _ = arguments(quantity, points[0])
+            values = getattr(law_array, name)(*given)
         for point, value in zip(points, np.ravel(values), strict=True):
             gain = point.gain()
-            if quantity in ("moment", "scale"):
-                function = getattr(gain, quantity)
-                truth = function(point.order, given_alive=alive, digits=DIGITS)
-            else:
-                truth = getattr(gain, quantity)(digits=DIGITS)
+            name, given, more = arguments(quantity, point)
+            truth = getattr(gain, name)(*given, **more, digits=DIGITS)
             if truth == 0 or is_normal(truth):
-                unit = 1.0 if quantity == "log_mean" else 0.0
-                errors.add(error_in_ulp(float(value), exact(truth), unit), point)
+                errors.add(error_in_ulp(float(value), exact(truth), unit_of(quantity, gain)), point)
     errors.seconds = time.perf_counter() - start
     return errors
 

@@ -64,38 +64,26 @@ inline Real scale_moment(const UnitLaw& unit, int j) {
 // Cumulants of log X for wide layers: X = d mu (1 + Z), cumulants of Z from those of Y, and
 // log(1+Z)^n as a power series in Z, averaged term by term. An asymptotic expansion in v/d,
 // v = Var Y/mu^2; as many moments are used as bring the first omitted term, about
-// (n-1)!! (v/d)^(n/2), below 2^-70 (v/d)^4. At d/v = 10^4 that takes 24.
+// (n-1)!! (v/d)^(n/2), below 2^-70 (v/d)^4, or 24: at d/v = 2,500 the next is 1e-31.
 class WideExpansion {
  public:
   static constexpr int kOrder = 24;
-  static constexpr double kThreshold = 1e4;  // smallest d/v
+  static constexpr double kThreshold = 2500.0;  // smallest d/v
 
-  explicit WideExpansion(const UnitLaw& unit) : width_(unit.width) {
-    std::array<Real, kOrder + 1> raw{}, kappa{};
-    Real double_factorial{1.0};
-    raw[0] = Real(1.0);
-    mean_ = scale_moment(unit, 1);
+  explicit WideExpansion(const UnitLaw& unit) : unit_(unit), mean_(scale_moment(unit, 1)) {
     relative_variance_ = to_double(Real(3.0) * scale_moment(unit, 2) / (mean_ * mean_)) - 1.0;
-    if (!applies()) return;
-    double term = 1.0;
+    const double ratio = relative_variance_ / unit.width;
+    double term = 1.0;  // over 7!! ratio^4
     for (order_ = 2; order_ < kOrder && (order_ < 12 || term > 8.5e-22); order_ += 2)
-      term = order_ < 8 ? 1.0 : term * (order_ + 1.0) * relative_variance_ / width_;
-    for (int j = 1; j <= order_; ++j) {
-      double_factorial = double_factorial * Real(2.0 * j - 1.0);
-      raw[std::size_t(j)] = double_factorial * scale_moment(unit, j);
-    }
-    cumulants_from_moments(raw, kappa, order_);
-    Real scale = Real(width_);  // kappa_j(Z) = kappa_j(Y) d^(1-j)/mu^j
-    for (int j = 1; j <= order_; ++j) {
-      scale = scale / (mean_ * Real(width_));
-      z_cumulant_[std::size_t(j)] = j == 1 ? Real(0.0) : kappa[std::size_t(j)] * scale;
-    }
+      term = order_ < 8 ? 1.0 : term * (order_ + 1.0) * ratio;
+    omitted_ = 105.0 * std::pow(ratio, 4.0) * term * (order_ + 1.0) * ratio;
   }
-  bool applies() const { return width_ >= kThreshold * relative_variance_; }
+  bool applies() const { return unit_.width >= kThreshold * relative_variance_; }
+  double omitted() const { return omitted_; }  // the first term left out
 
   Cumulants cumulants(int n_max) const {
-    std::array<Real, kOrder + 1> z{}, power{};
-    moments_from_cumulants(z_cumulant_, z, order_);
+    const std::array<Real, kOrder + 1> z = moments_of_z();
+    std::array<Real, kOrder + 1> power{};
     power[0] = Real(1.0);
     Cumulants m{}, kappa{};
     for (int n = 1; n <= n_max; ++n) {  // power = log(1+Z)^n as a series
@@ -110,15 +98,33 @@ class WideExpansion {
         m[std::size_t(n)] = m[std::size_t(n)] + power[std::size_t(i)] * z[std::size_t(i)];
     }
     cumulants_from_moments(m, kappa, n_max);
-    kappa[1] = kappa[1] + log(mean_ * Real(width_));
+    kappa[1] = kappa[1] + log(mean_ * Real(unit_.width));
     return kappa;
   }
 
  private:
-  double width_, relative_variance_ = 0.0;
+  std::array<Real, kOrder + 1> moments_of_z() const {
+    std::array<Real, kOrder + 1> raw{}, kappa{}, z{};
+    Real double_factorial{1.0};
+    raw[0] = Real(1.0);
+    for (int j = 1; j <= order_; ++j) {
+      double_factorial = double_factorial * Real(2.0 * j - 1.0);
+      raw[std::size_t(j)] = double_factorial * scale_moment(unit_, j);
+    }
+    cumulants_from_moments(raw, kappa, order_);
+    Real scale = Real(unit_.width);  // kappa_j(Z) = kappa_j(Y) d^(1-j)/mu^j
+    for (int j = 1; j <= order_; ++j) {
+      scale = scale / (mean_ * Real(unit_.width));
+      kappa[std::size_t(j)] = j == 1 ? Real(0.0) : kappa[std::size_t(j)] * scale;
+    }
+    moments_from_cumulants(kappa, z, order_);
+    return z;
+  }
+
+  const UnitLaw& unit_;
+  Real mean_;
+  double relative_variance_ = 0.0, omitted_ = 0.0;
   int order_ = kOrder;
-  Real mean_{0.0};
-  std::array<Real, kOrder + 1> z_cumulant_{};
 };
 
 }  // namespace FRACMOMENT_ISA
