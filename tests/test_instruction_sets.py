@@ -32,12 +32,14 @@ def everything(law: fm.Gain) -> bytes:
     """Numbers of a law made afresh, so that no rule is kept from another instruction set."""
     fresh = fm.Gain(law.activation, law.width, keep_prob=law.keep_prob, weights=law.weights)
     orders = np.linspace(-0.9, 20.0, 101)
+    high = np.linspace(20.0, 80.0, 61)
     points = fresh.moment(1.0) * np.array([0.7, 1.0, 1.2])
     values = [
         fresh.moment(orders, given_alive=True),
         fresh.moment(orders + 2j, given_alive=True),
         fresh.moment(orders[:12] + 15.9j, given_alive=True),  # some of them from digits
         fresh.scale(orders[orders > 0]),
+        fresh.scale(high),  # interpolated
         np.array([fresh.log_mean(), fresh.log_var(), fresh.tail_index(fresh.scale(1.0))]),
         fresh.pdf(points),
         fresh.cdf(points),

@@ -12,6 +12,7 @@ namespace {
 constexpr double kTarget = 42.0;  // errors below exp(-target), for real orders
 constexpr int kLeftRates = 8, kTailLevels = 7;
 constexpr double kMostEnlarged = 3000.0;
+constexpr int kFirstInterpolated = 3, kLastInterpolated = 70;
 
 // floor(log2 x), exactly.
 int binary_exponent(double x) {
@@ -175,7 +176,7 @@ std::unique_ptr<Rule> RuleBook::make_rule(int key, int level) const {
     attach_single(*r, Real(0.0));
   } else if (law.kind == LawKind::mixture) {
     fill_mixture(*r, std::ldexp(32.0, key));
-  } else if (law.kind == LawKind::mellin) {
+  } else if (law.kind == LawKind::mellin && (level > 0 || !interpolates(*r, key))) {
     const Range p = range(key);
     double target = key == kTight ? 62.0 : kTarget;
     if (level > 0) target = 62.0;
@@ -184,6 +185,16 @@ std::unique_ptr<Rule> RuleBook::make_rule(int key, int level) const {
   }
   r->serves_zero = law.kind != LawKind::mellin || (range(key).low <= 0.0 && range(key).high >= 0.0);
   return r;
+}
+
+// Whether a polynomial between integer moments serves the orders of a bucket.
+bool RuleBook::interpolates(Rule& r, int key) const {
+  if (key < kFirstInterpolated || key > kLastInterpolated || !(law.live > 0x1p-300)) return false;
+  r.interpolation = std::make_unique<MomentInterpolation>();
+  if (!kernels().moment_interpolation(law.unit, key, *r.interpolation)) return false;
+  r.state.kind = LawKind::interpolated;
+  r.state.interpolation = r.interpolation.get();
+  return true;
 }
 
 void RuleBook::leave_single_out(MellinPlan& plan) const {

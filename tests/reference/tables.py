@@ -10,7 +10,9 @@ from functools import cache
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
-LAWS = ("linear", "relu", "leaky", "randomized", "dropout", "ratio_distributions")
+LAWS = (
+    "linear", "relu", "leaky", "randomized", "dropout", "ratio_distributions", "high_orders",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,8 @@ struct Kernels {
                                  std::int64_t capacity, MellinEnds& ends);
   std::int64_t (*full_mellin_weights)(const UnitLaw& law, const MellinPlan& plan, double* hi,
                                       double* lo, std::int64_t capacity, MellinEnds& ends);
+  // the polynomial for centre <= p <= centre + 1, if one converges; see moment_interpolation
+  bool (*moment_interpolation)(const UnitLaw& law, int centre, MomentInterpolation& r);
   // distribution and density of X or the ratio; returns how many points did not converge
   std::size_t (*invert)(const UnitLaw& unit, Inverse what, bool ratio, const InversionPoint* points,
                         Real* out, std::size_t n);

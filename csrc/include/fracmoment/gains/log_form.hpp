@@ -5,18 +5,21 @@
 //   mixture   sum_n b(n) 2^p Gamma(n/2+p)/Gamma(n/2), n live units     (ReLU, linear with dropout;
 //             narrow layers or few live units)
 //   mellin    the rule of mellin.hpp                                   (all others)
+//   interpolated  the polynomial of interpolation.hpp                  (the same, high orders)
 // p = s/2, s the order. The ratio laws divide by the chi moment of the width. Evaluation is on
 // lanes of orders; `Full` keeps 2^-95 throughout (for logarithms of moments near 1), otherwise
 // the result is good to 2^-60 and rounds to within 0.52 ulp.
 #pragma once
 
+#include "fracmoment/gains/interpolation.hpp"
 #include "fracmoment/gains/mellin.hpp"
 #include "fracmoment/gains/single_unit.hpp"
 #include "fracmoment/special/log_gamma.hpp"
 
 namespace fracmoment {
 
-enum class LawKind { one, none, chi, mixture, mellin };  // one: R = 1; none: only a single unit
+// one: R = 1; none: only a single unit; interpolated: of rules only
+enum class LawKind { one, none, chi, mixture, mellin, interpolated };
 
 // The law of the number n of live units: b(n) and 1/n for n = 1, ..., count.
 struct MixtureRule {
@@ -42,6 +45,7 @@ struct LawState {
   Real log_alive{0.0};                    // log P(R > 0) if the moment is to be given R > 0
   MixtureRule mixture;
   MellinRule mellin;
+  const MomentInterpolation* interpolation = nullptr;
   const SingleUnit* single = nullptr;  // one live unit, where it is left out of the rule
   double most_loss = 0x1p26;           // sums of complex orders may cancel by that: see law.cpp
 };
@@ -157,6 +161,17 @@ FRACMOMENT_INLINE LogForm<V> mellin_form(const LawState& law, V order) {
 }
 
 template <bool Full, class V>
+FRACMOMENT_INLINE LogForm<V> interpolated_form(const MomentInterpolation& rule, V order) {
+  const DD<V> x = two_sum(order * splat<V>(0.5), splat<V>(-double(rule.centre)));
+  const Real z = two_sum(rule.shape, double(rule.centre));
+  const Gamma<V> top = gamma_parts<Full>(splat<V>(z) + x);
+  const Real exponent = log_two() * double(rule.exponent);
+  const DD<V> log = splat<V>(exponent + rule.log_beta) * x - splat<V>(rule.gamma_log) + top.log +
+                    splat<V>(exponent * double(rule.centre));
+  return {log, newton_polynomial(rule, x) * splat<V>(rule.size) / top.shift};
+}
+
+template <bool Full, class V>
 FRACMOMENT_INLINE LogForm<V> log_form(const LawState& law, V order) {
   LogForm<V> r{DD<V>{}, DD<V>(splat<V>(law.kind == LawKind::one ? 1.0 : 0.0))};
   if (law.kind == LawKind::chi) {
@@ -165,6 +180,8 @@ FRACMOMENT_INLINE LogForm<V> log_form(const LawState& law, V order) {
     r = mixture_form<Full>(law.mixture, order);
   } else if (law.kind == LawKind::mellin) {
     r = mellin_form<Full>(law, order);
+  } else if (law.kind == LawKind::interpolated) {
+    r = interpolated_form<Full>(*law.interpolation, order);
   }
   if (law.kind == LawKind::none) {
     r = single_form<Full>(*law.single, order, !law.ratio);
@@ -172,8 +189,8 @@ FRACMOMENT_INLINE LogForm<V> log_form(const LawState& law, V order) {
     const LogForm<V> one = single_form<Full>(*law.single, order, true);
     r.factor = r.factor + one.factor * exp(one.log - r.log);
   }
-  const bool divide =
-      law.kind == LawKind::mixture || (law.kind == LawKind::mellin && law.mellin.plan.k == 0);
+  const bool divide = law.kind == LawKind::mixture || law.kind == LawKind::interpolated ||
+                      (law.kind == LawKind::mellin && law.mellin.plan.k == 0);
   if (law.ratio && divide) {  // by the chi moment
     const Gamma<V> top =
         gamma_parts<Full>(scale_by(two_sum(splat<V>(law.width), order), splat<V>(0.5)));

@@ -37,6 +37,7 @@ struct Rule {
   const UnitLaw* unit = nullptr;  // the nodes are made of: the law's, or its own
   std::unique_ptr<UnitLaw> own_unit;
   std::unique_ptr<SingleUnit> single;
+  std::unique_ptr<MomentInterpolation> interpolation;
   std::vector<double> hi, lo, inverse_hi, inverse_lo;
   // Where the rule serves order 0: log M there, of the mass P(R > 0).
   bool serves_zero = false;
@@ -113,6 +114,7 @@ class RuleBook {
   };
   Range range(int key) const;
   std::unique_ptr<Rule> make_rule(int key, int level) const;
+  bool interpolates(Rule& r, int key) const;
   void leave_single_out(MellinPlan& plan) const;
   void attach_single(Rule& r, const Real& log_weight) const;
   void set_ends(MellinPlan& plan) const;
