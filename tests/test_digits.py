@@ -196,6 +196,39 @@ def test_relu_and_linear_moments(width, slope, keep_prob):
         assert_digits(value, reference, 50)
 
 
+def alive_units_ball(width, order, alive, bits):
+    """The binomial sum from n = 1 on in balls, gamma functions by their recurrence."""
+    with flint.ctx.workprec(bits):
+        p, odds = ball(order) / 2, ball(alive) / (1 - ball(alive))
+        weight, total = (1 - ball(alive)) ** width, flint.arb(0)
+        chi = [(flint.arb(1) / 2 + p).gamma() / flint.arb.pi().sqrt(), (1 + p).gamma()]
+        for n in range(1, width + 1):
+            weight = weight * odds * (width - n + 1) / n
+            total += weight * chi[0]
+            chi = [chi[1], chi[0] * (n + 2 * p) / n]
+        return total * flint.arb(2) ** p
+
+
+def test_binomial_sums_in_one_run():
+    """Sums of proved error, to every digit asked for and no more, of any width they serve."""
+    rng = random.Random(11)
+    for case in range(30):
+        width = round(20000 ** rng.random()) + 1
+        alive = rng.choice([Fraction(1, 2), Fraction(1, 3), Fraction(0.9), Fraction(1, 10**4)])
+        order = Fraction(rng.choice([-0.9375, 0.001, 1.3, 7.5, 63.7, 500.25])) - Fraction(
+            case, 10**4
+        )
+        digits = rng.choice([15, 40, 120, 350])
+        reference = alive_units_ball(width, order, alive, 4 * digits + 200)
+        assert reference.rel_accuracy_bits() > 3.33 * digits + 40
+        mp.dps = digits + 30
+        given = order < 0
+        value = evaluate("moment", width, 1, 1, order, digits, keep_prob=alive, given_alive=given)
+        if given:
+            value *= 1 - (1 - real(alive)) ** width
+        assert_digits(value, mp.mpf(reference.mid().str(digits + 25, radius=False)), digits + 2)
+
+
 def random_leaky_cases(n_cases):
     rng = random.Random(2)
     slopes = [Fraction(1, 10**8), Fraction(0.01), Fraction(-2, 5), 1 - Fraction(1, 10**8), 10]

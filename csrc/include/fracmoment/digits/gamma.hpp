@@ -20,6 +20,25 @@ inline Real gamma(Bits bits, const Rational& x) {
   return unary(Real(bits + gamma_argument_bits(x), x), mpfr_gamma);
 }
 
+// Gamma(n/2) likewise, from a factorial.
+inline Real gamma_of_half(Bits bits, unsigned long n) {
+  Real out(bits + 4);
+  if (n % 2 == 0) {
+    mpfr_fac_ui(out.get(), n / 2 - 1, kNearest);
+    return out;
+  }
+  mpz_t product;  // (n-2)!! 2^((1-n)/2) sqrt(pi)
+  mpz_init(product);
+  mpz_2fac_ui(product, n > 2 ? n - 2 : 1);
+  Real root_pi(bits + 4);
+  mpfr_const_pi(root_pi.get(), kNearest);
+  mpfr_sqrt(root_pi.get(), root_pi.get(), kNearest);
+  mpfr_mul_z(out.get(), root_pi.get(), product, kNearest);
+  mpz_clear(product);
+  mpfr_div_2ui(out.get(), out.get(), (n - 1) / 2, kNearest);
+  return out;
+}
+
 inline Real digamma(Bits bits, const Rational& x) {
   return unary(Real(bits + gamma_argument_bits(x), x), mpfr_digamma);
 }
