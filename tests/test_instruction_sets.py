@@ -58,3 +58,17 @@ def test_same_bits(law: fm.Gain) -> None:
         results[name] = everything(law)
     assert "generic" in results
     assert len(set(results.values())) == 1, sorted(results)
+
+
+def test_same_bits_of_sgd() -> None:
+    law = fm.LeastSquaresSGD([1, 4, 30, 1000], [[1], [3], [100]])
+    results = set()
+    for name in ("generic", "avx2", "avx512"):
+        try:
+            _core.force_isa(name)
+        except ValueError:
+            continue  # this machine has no such instructions
+        values = [law.log_moment(0.3, s) for s in (-0.7, 0.5, 2.5, 30.0)]
+        values += [law.log_mean(0.3), law.tail_index(0.02)]
+        results.add(b"".join(np.ascontiguousarray(v).tobytes() for v in values))
+    assert len(results) == 1

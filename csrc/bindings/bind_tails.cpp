@@ -33,6 +33,14 @@ Array<double> sgd_tail_indices(const Array<double>& step, const Array<double>& b
   });
 }
 
+Array<double> sgd_tail_index_row(const Array<double>& step, double batch, double dimension,
+                                 double boundary) {
+  const double* t = step.data();
+  return filled<double>(common_length(step), [=](double* out, std::size_t n) {
+    fracmoment::sgd_tail_index_row(t, n, batch, dimension, boundary, out);
+  });
+}
+
 Array<double> sgd_critical_steps(const Array<double>& batch, const Array<double>& dimension,
                                  const Array<double>& order) {
   const std::size_t n = common_length(batch, dimension, order);
@@ -48,6 +56,8 @@ void bind_tails(py::module_& module) {
   using py::arg;
   module.def("sgd_growth", &sgd_growth, arg("step"), arg("batch"), arg("dimension"), arg("order"));
   module.def("sgd_tail_indices", &sgd_tail_indices, arg("step"), arg("batch"), arg("dimension"));
+  module.def("sgd_tail_index_row", &sgd_tail_index_row, arg("step"), arg("batch"), arg("dimension"),
+             arg("boundary"));
   module.def("sgd_critical_steps", &sgd_critical_steps, arg("batch"), arg("dimension"),
              arg("order"));
 }

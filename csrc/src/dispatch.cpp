@@ -10,6 +10,7 @@
 #include "fracmoment/products/spectrum.hpp"
 #include "fracmoment/random/kernels.hpp"
 #include "fracmoment/random/sampler_kernels.hpp"
+#include "fracmoment/tails/share_kernels.hpp"
 
 #if defined(__x86_64__) && !defined(FRACMOMENT_GENERIC_ONLY)
 #define FRACMOMENT_HAS_AVX
@@ -24,6 +25,7 @@ extern const SpectrumKernels kSpectrumKernels;
 extern const SamplerKernels kSamplerKernels;
 extern const SignalKernels kSignalKernels;
 extern const LatticeKernels kLatticeKernels;
+extern const ShareKernels kShareKernels;
 }  // namespace generic
 #if defined(FRACMOMENT_HAS_AVX)
 namespace avx2 {
@@ -33,6 +35,7 @@ extern const SpectrumKernels kSpectrumKernels;
 extern const SamplerKernels kSamplerKernels;
 extern const SignalKernels kSignalKernels;
 extern const LatticeKernels kLatticeKernels;
+extern const ShareKernels kShareKernels;
 }  // namespace avx2
 namespace avx512 {
 extern const Kernels kKernels;
@@ -41,6 +44,7 @@ extern const SpectrumKernels kSpectrumKernels;
 extern const SamplerKernels kSamplerKernels;
 extern const SignalKernels kSignalKernels;
 extern const LatticeKernels kLatticeKernels;
+extern const ShareKernels kShareKernels;
 }  // namespace avx512
 #endif
 
@@ -53,18 +57,21 @@ struct InstructionSet {
   const SamplerKernels* samplers;
   const SignalKernels* signals;
   const LatticeKernels* lattices;
+  const ShareKernels* shares;
 };
 #if defined(FRACMOMENT_HAS_AVX)
-constexpr InstructionSet kAvx2{&avx2::kKernels,         &avx2::kRandomKernels,
-                               &avx2::kSpectrumKernels, &avx2::kSamplerKernels,
-                               &avx2::kSignalKernels,   &avx2::kLatticeKernels};
+constexpr InstructionSet kAvx2{
+    &avx2::kKernels,       &avx2::kRandomKernels,  &avx2::kSpectrumKernels, &avx2::kSamplerKernels,
+    &avx2::kSignalKernels, &avx2::kLatticeKernels, &avx2::kShareKernels};
 constexpr InstructionSet kAvx512{&avx512::kKernels,         &avx512::kRandomKernels,
                                  &avx512::kSpectrumKernels, &avx512::kSamplerKernels,
-                                 &avx512::kSignalKernels,   &avx512::kLatticeKernels};
+                                 &avx512::kSignalKernels,   &avx512::kLatticeKernels,
+                                 &avx512::kShareKernels};
 #endif
 constexpr InstructionSet kGeneric{&generic::kKernels,         &generic::kRandomKernels,
                                   &generic::kSpectrumKernels, &generic::kSamplerKernels,
-                                  &generic::kSignalKernels,   &generic::kLatticeKernels};
+                                  &generic::kSignalKernels,   &generic::kLatticeKernels,
+                                  &generic::kShareKernels};
 
 const InstructionSet* find(const char* name) {
 #if defined(FRACMOMENT_HAS_AVX)
@@ -100,6 +107,7 @@ const SignalKernels& signal_kernels() { return *active().load(std::memory_order_
 const LatticeKernels& lattice_kernels() {
   return *active().load(std::memory_order_relaxed)->lattices;
 }
+const ShareKernels& share_kernels() { return *active().load(std::memory_order_relaxed)->shares; }
 const char* active_isa() { return kernels().name; }
 void force_isa(const char* name) {
   const InstructionSet* table = find(name);

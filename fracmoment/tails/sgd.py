@@ -17,7 +17,6 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from numpy.polynomial import chebyshev
 
 from fracmoment import _core, _validation
 from fracmoment._results import plain
@@ -34,12 +33,6 @@ _LARGEST = 10**6
 _STEP_RANGE = 1e-100, 1e100
 _PIECE = 32  # points for one thread
 _HIGHEST_POLYNOMIAL = 64
-# A row of a phase diagram: the ratio of the steps of a piece, degrees of its interpolation, what
-# the last coefficients may be, and the share of the stability boundary up to which it serves.
-_PIECE_RATIO = 6.0
-_DEGREES = 32, 64
-_LAST_COEFFICIENTS = 2e-13
-_NEXT_TO_BOUNDARY = 0.99
 
 
 class LeastSquaresSGD:
@@ -117,13 +110,14 @@ class LeastSquaresSGD:
         -------
         float or ndarray
             Error below 1e-13 + 4e-16 abs(result) for orders from -1/2 to 64, below 1e-12 for lower
-            ones; for orders up to 1 in magnitude also below 1e-12 abs(order) times the root of
-            E log^2 C, so that small steps and orders keep their digits.
+            ones (or order times the rounding of log C, if more); for orders up to 1 in magnitude
+            also below 1e-12 abs(order) times the root of E log^2 C, so that small steps and orders
+            keep their digits.
 
         Raises
         ------
         ConvergenceError
-            For some orders below ``1/2 - dimension``, within 1/4 of the edge most of all.
+            For a few orders within 0.01 of ``-dimension`` at dimensions above 10,000.
 
         Examples
         --------
@@ -407,10 +401,9 @@ def sgd_phase_diagram(
 
     Notes
     -----
-    Where more than 41 steps of a row are within a factor of 6, indices are interpolated over log
-    step between Chebyshev points if the last coefficients are below 2e-13; all others have their
-    own search. Relative difference from `LeastSquaresSGD.tail_index`: below 1e-12. Steps above the
-    stability boundary have the index 0.
+    Every index is the root of its own equation, most often found in one step from where the steps
+    before it in the row point to: as accurate as `LeastSquaresSGD.tail_index`, and equal to it but
+    for the last digits. Steps above the stability boundary have the index 0.
 
     Examples
     --------
@@ -431,63 +424,25 @@ def sgd_phase_diagram(
     sigma = _validation.as_float("data_sigma", _validation.positive("data_sigma", data_sigma))
     law = LeastSquaresSGD(batches, width, data_sigma=sigma)
     lines = [np.asarray(law.critical_step(order)) for order in (0.0, 1.0, 2.0)]
-
-    def indices(step: FloatArray, row: IntArray) -> FloatArray:
-        laws = LeastSquaresSGD(batches[row], width, data_sigma=sigma)
-        return np.asarray(laws.tail_index(step))
-
-    table = _index_table(indices, grid, lines[0])
-    return SGDPhaseDiagram(grid, batches, width, table, *lines)
+    return SGDPhaseDiagram(grid, batches, width, _index_table(law, grid, lines[0]), *lines)
 
 
-def _index_table(
-    indices: Callable[[FloatArray, IntArray], FloatArray], steps: FloatArray, stability: FloatArray
-) -> FloatArray:
-    """Tail indices over rows of steps, from ``indices(steps, rows)`` at as few points as needed.
+def _index_table(law: LeastSquaresSGD, steps: FloatArray, stability: FloatArray) -> FloatArray:
+    """Tail indices of a column of laws over a row of steps, one row on one core."""
+    order = np.argsort(steps)
+    batches = np.asarray(law.batch_size)
+    table = np.zeros((batches.size, steps.size))
 
-    With u the step over the stability boundary, ``index * u/(1 - u)`` is smooth and positive up to
-    both ends: a Chebyshev series over log u has it with small relative errors.
-    """
-    share = steps / stability[:, np.newaxis]
-    table = np.zeros(share.shape)
-    alone = share < 1.0 + 1e-9  # to be searched one by one; at the boundary the search decides
-    pieces = [
-        (row, columns) for row, values in enumerate(share) for columns in _pieces_of_row(values)
-    ]
-    for degree in _DEGREES:
-        pieces = [piece for piece in pieces if len(piece[1]) > 1.25 * (degree + 1)]
-        if not pieces:
-            break
-        nodes = np.cos(np.pi * np.arange(degree + 1) / degree)
-        rows = np.array([[row] for row, _ in pieces])
-        ends = np.log([[share[row, at].min(), share[row, at].max()] for row, at in pieces])
-        middle, half = ends.mean(axis=1), 0.5 * (ends[:, 1] - ends[:, 0])
-        u = np.exp(middle[:, np.newaxis] + half[:, np.newaxis] * nodes)
-        values = indices(u * stability[rows], np.broadcast_to(rows, u.shape)) * u / (1.0 - u)
-        series = np.linalg.solve(chebyshev.chebvander(nodes, degree), values.T)
-        good = np.abs(series[-4:]).max(axis=0) < _LAST_COEFFICIENTS * values.min(axis=1)
-        for k in np.flatnonzero(good):
-            row, columns = pieces[k]
-            at = share[row, columns]
-            place = np.clip((np.log(at) - middle[k]) / half[k], -1.0, 1.0)
-            table[row, columns] = chebyshev.chebval(place, series[:, k]) * (1.0 - at) / at
-            alone[row, columns] = False
-        pieces = [pieces[k] for k in np.flatnonzero(~good)]
-    left, column = np.nonzero(alone)
-    table[left, column] = indices(steps[column], left)
+    def work(row: int, _: int) -> None:
+        below = order[: np.searchsorted(steps[order], stability[row])]
+        unit = law.data_sigma**2 / batches[row]
+        table[row, below] = _core.sgd_tail_index_row(
+            steps[below] * unit, float(batches[row]), float(law.dimension), stability[row] * unit
+        )
+
+    for _ in each_piece(work, 0, batches.size, 1, thread_count(None)):
+        pass
     return table
-
-
-def _pieces_of_row(share: FloatArray) -> list[IntArray]:
-    """Columns below the stability boundary, in pieces whose largest step is 6 times the least."""
-    columns = np.flatnonzero(share < _NEXT_TO_BOUNDARY)
-    if columns.size == 0:
-        return []
-    logs = np.log(share[columns])
-    count = max(1, math.ceil(np.ptp(logs) / math.log(_PIECE_RATIO)))
-    width = np.ptp(logs) / count or 1.0
-    number = np.minimum((logs - logs.min()) // width, count - 1)
-    return [columns[number == k] for k in range(count)]
 
 
 def _in_pieces(

@@ -21,12 +21,18 @@ struct SgdGrowth {
   double rate;      // log E Q^(s/2) / s; at s = 0 its limit E log Q / 2
   double slope;     // d/ds log E Q^(s/2)
   double variance;  // at s = 0: Var log Q / 4; otherwise of the law tilted by Q^(s/2)
+                    // (both only for orders of 1/2 or more above -dimension)
 };
 
 SgdGrowth sgd_growth(const SgdLaw& law, double order);
 
 // The order alpha > 0 with E Q^(alpha/2) = 1; 0 where E log Q >= 0.
 double sgd_tail_index(const SgdLaw& law);
+
+// The same for the increasing steps of one row, most of them from their neighbours; `boundary` is
+// the critical step of order 0.
+void sgd_tail_index_row(const double* steps, std::size_t count, double batch, double dimension,
+                        double boundary, double* indices);
 
 // The step t per sample with E Q^(order/2) = 1; for order 0 the one with E log Q = 0.
 double sgd_critical_step(double batch, double dimension, double order);
