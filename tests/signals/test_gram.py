@@ -92,6 +92,92 @@ def test_gram_moments_against_simulation(gain, bias):
         assert np.abs(z).max() < 5, name
 
 
+def covariance_references():
+    with (FOLDER / "gram_covariances.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize(
+    "row", covariance_references(), ids=lambda r: f"{r['slope']} {r['inputs']} {r['entries']}"
+)
+def test_covariances_of_entries_against_the_reference_table(row):
+    """Three and four inputs, also in a plane: absolute error against the standard deviations."""
+    vectors = np.array([[int(x) for x in part.split(":")] for part in row["inputs"].split()])
+    shared, own = vectors[:, :2], vectors[:, 2]
+    gram = shared @ shared.T + np.diag(own**2)
+    gain = fm.Gain(fm.LeakyReLU(float.fromhex(row["slope"])), 1)
+    entries = tuple(int(n) for n in row["entries"])
+    value = fm.gram_moments(gain, 1.0, gram).covariance()[entries]
+    scale = math.sqrt(math.prod(int(gram[n, n]) for n in entries))
+    assert abs(Fraction(float(value)) - Fraction(row["covariance"])) < 2e-13 * scale
+
+
+@pytest.mark.parametrize("gain", GAINS, ids=repr)
+@pytest.mark.parametrize("bias", [0.0, 0.7])
+def test_covariances_of_entries_against_simulation(gain, bias):
+    """55 z-scores below 5: a failure has probability 3e-5 for each pair of parameters."""
+    n, sigma = 100_000, 0.6
+    moments = fm.gram_moments(gain, sigma, INPUTS.T @ INPUTS, bias=bias)
+    gram = fm.simulate_signals(gain, sigma, 1, INPUTS.T, n, bias=bias, rng=4).gram()
+    i, j = np.triu_indices(4)
+    entries = gram[:, i, j] - moments.mean[i, j]
+    products = entries[:, :, np.newaxis] * entries[:, np.newaxis, :]
+    exact = moments.covariance()[i[:, np.newaxis], j[:, np.newaxis], i, j]
+    z = (products.mean(axis=0) - exact) / (products.std(axis=0) / math.sqrt(n))
+    assert np.abs(z).max() < 5
+    assert np.linalg.eigvalsh(exact)[0] > -1e-13 * np.trace(exact)
+
+
+@given(
+    st.lists(st.floats(-1, 1).map(lambda x: round(x, 9)), min_size=15, max_size=15),
+    st.floats(-1, 1).filter(lambda a: a == 0 or abs(a) > 1e-50),
+)
+def test_covariances_are_symmetric_and_follow_permutations(values, slope):
+    inputs = np.array(values).reshape(5, 3)
+    gain = fm.Gain(fm.LeakyReLU(slope), 3)
+    moments = fm.gram_moments(gain, 0.7, inputs @ inputs.T, bias=0.1)
+    tensor = moments.covariance()
+    size = np.sqrt(moments.mean.diagonal())
+    room = 1e-11 * np.multiply.outer(np.outer(size, size), np.outer(size, size))
+    for axes in ((1, 0, 2, 3), (0, 1, 3, 2), (2, 3, 0, 1)):
+        np.testing.assert_array_equal(tensor, tensor.transpose(axes))
+    order = np.array([3, 0, 4, 1, 2])
+    shuffled = fm.gram_moments(gain, 0.7, (inputs @ inputs.T)[np.ix_(order, order)], bias=0.1)
+    expected = tensor[np.ix_(order, order, order, order)]
+    assert np.all(np.abs(shuffled.covariance() - expected) <= room)
+    chosen = moments.covariance([3, 1])
+    np.testing.assert_array_equal(chosen, tensor[np.ix_([3, 1], [3, 1], [3, 1], [3, 1])])
+
+
+def test_covariances_of_equal_opposite_and_zero_inputs():
+    """Inputs 0 and 1 are the same, 2 is opposite, 3 is zero."""
+    x, y, z = np.random.default_rng(8).standard_normal((3, 6))
+    inputs = np.array([x, x, -x, 0 * x, y, z])
+    moments = fm.gram_moments(fm.Gain("relu", 2), 1.0, inputs @ inputs.T)
+    tensor = moments.covariance()
+    np.testing.assert_allclose(tensor[0, 4, 1, 5], tensor[0, 4, 0, 5], rtol=1e-12)
+    np.testing.assert_allclose(tensor[0, 1, 4, 5], tensor[0, 0, 4, 5], rtol=1e-12)
+    # no unit is live for x and -x: E y_0 y_2 y_4 y_5 is 0
+    expected = -moments.mean[0, 4] * moments.mean[2, 5] / 2
+    np.testing.assert_allclose(tensor[0, 4, 2, 5], expected, rtol=1e-12)
+    assert np.all(tensor[3] == 0.0)
+    linear = fm.gram_moments(fm.Gain("linear", 2), 1.0, inputs @ inputs.T)
+    c = inputs @ inputs.T
+    wick = np.einsum("ik,jl->ijkl", c, c) + np.einsum("il,jk->ijkl", c, c)
+    np.testing.assert_allclose(linear.covariance(), 2 * wick, rtol=1e-11, atol=1e-13)
+
+
+def test_covariances_of_too_many_inputs_are_refused():
+    moments = fm.gram_moments(fm.Gain("relu", 2), 1.0, np.eye(65))
+    with pytest.raises(ValueError, match="1 to 64"):
+        moments.covariance()
+    assert moments.covariance([64, 2]).shape == (2, 2, 2, 2)
+    with pytest.raises(ValueError, match="65 inputs"):
+        moments.covariance([65])
+    with pytest.raises(TypeError, match="integers"):
+        moments.covariance([0.5])
+
+
 def test_gram_moments_of_zero_and_opposite_inputs():
     gram = np.array([[4.0, -4.0, 0.0], [-4.0, 4.0, 0.0], [0.0, 0.0, 0.0]])
     moments = fm.gram_moments(fm.Gain("relu", 3), 1.0, gram)
