@@ -35,25 +35,28 @@ void variates(const QuantileTable& table, const Stream& stream, std::uint64_t re
 }
 
 // One number a replica: sums(replicas, sum) writes them for all groups.
-template <class Sums>
+template <int together, class Sums>
 void each_sum(const Stream& stream, std::uint64_t first, double* out, std::size_t n, Sums&& sums) {
-  each_group(stream, first, n, [&](const auto& replicas, std::size_t at, std::size_t count) {
+  const auto work = [&](const auto& replicas, std::size_t at, std::size_t count) {
     Vec sum[std::decay_t<decltype(replicas)>::groups];
     sums(replicas, sum);
     for (std::size_t j = 0; j < count; ++j) out[at + j] = sum[j / W][j % W];
-  });
+  };
+  each_group<together>(stream, first, n, work);
 }
 
 void norm_chain(const QuantileTable* const* layers, std::size_t depth, const Stream& stream,
                 std::uint64_t first, double* out, std::size_t n) {
-  each_sum(stream, first, out, n,
-           [&](const auto& replicas, auto& sum) { norm_sums(layers, depth, replicas, sum); });
+  each_sum<kInterleave>(stream, first, out, n, [&](const auto& replicas, auto& sum) {
+    norm_sums(layers, depth, replicas, sum);
+  });
 }
 
 void vector_chain(const Layer* layers, std::size_t depth, const Stream& stream, std::uint64_t first,
                   double* out, std::size_t n) {
-  each_sum(stream, first, out, n,
-           [&](const auto& replicas, auto& sum) { vector_sums(layers, depth, replicas, sum); });
+  each_sum<kInterleaveUnderway>(stream, first, out, n, [&](const auto& replicas, auto& sum) {
+    vector_sums(layers, depth, replicas, sum);
+  });
 }
 
 }  // namespace

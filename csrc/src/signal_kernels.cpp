@@ -11,11 +11,12 @@ namespace {
 template <class Law>
 void run_matrix(const Law& law, const SignalTask& task, const Stream& stream, std::uint64_t first,
                 std::size_t n, const SignalResults& results) {
-  each_group(stream, first, n, [&](const auto& replicas, std::size_t at, std::size_t count) {
+  const auto work = [&](const auto& replicas, std::size_t at, std::size_t count) {
     constexpr int groups = std::decay_t<decltype(replicas)>::groups;
     MatrixChain<Law, groups>(law, task, replicas)
         .run(SignalWriter<groups>(task, results, at, count));
-  });
+  };
+  each_group<kInterleaveUnderway>(stream, first, n, work);
 }
 
 template <class V, class... Rest>

@@ -87,14 +87,13 @@ class GramChain {
     const std::uint32_t m = std::uint32_t(task_.count);
     const std::uint32_t pairs = std::uint32_t((layer.fan_out + 1) / 2);
     gram_.clear();
+    NormalBlocks<Vec, n> normals(lanes, 0);
     for (std::uint32_t j = 0; j < pairs; ++j) {
       const UnitPair<n> pair = units.draw(j);
       const double second = 2 * std::int64_t(j) + 1 < layer.fan_out ? 1.0 : 0.0;
       for (std::uint32_t q = 0; q < m; ++q) {
-        Block random[n];
-        lanes.draw(j * m + q, random);
         LanePair<Vec> z[n];
-        normal_pairs(random, z);
+        normals.next(z);
         for (int i = 0; i < n; ++i) {
           const Vec root = roots_[q].of[i];
           const LanePair<Vec> own = {root * z[i].first, root * z[i].second};

@@ -81,14 +81,12 @@ class MatrixChain {
     const std::size_t rows = std::size_t(layer.fan_out);
     const std::size_t blocks = (std::size_t(layer.fan_in) + kPerBlock - 1) / kPerBlock;
     for (auto& units : units_) units.resize(rows + rows % 2);
-    const LayerLanes<n> lanes(replicas_, k);  // a copy that no store can touch
-    std::uint32_t block = 0;
+    WeightBlocks<Weights, n> weights(weights_, LayerLanes<n>(replicas_, k));
     for (std::size_t row = 0; row < rows; ++row) {
       if (task_.count == 1)
-        multiply_row(lanes, block, blocks);
+        multiply_row(weights, blocks);
       else
-        multiply_rows(lanes, block, blocks);
-      block += std::uint32_t(blocks);
+        multiply_rows(weights, blocks);
       for (std::size_t q = 0; q < task_.count; ++q)
         for (int i = 0; i < n; ++i)
           units_[q][row].of[i] = row_sum(sums_[q].of[i]) * frames_[q].gain[i];
@@ -96,24 +94,22 @@ class MatrixChain {
   }
 
   // The sum of the next row of W for the only signal, and for each of several.
-  FRACMOMENT_INLINE void multiply_row(const LayerLanes<n>& lanes, std::uint32_t block,
-                                      std::size_t blocks) {
+  FRACMOMENT_INLINE void multiply_row(WeightBlocks<Weights, n>& weights, std::size_t blocks) {
     VectorGroups<V, n> sum = {};
     const VectorGroups<V, n>* x = signals_[0].data();
     for (std::size_t b = 0; b < blocks; ++b, x += 2) {
       LanePair<V> w[n];
-      weights_.draw(lanes, block + std::uint32_t(b), w);
+      weights.next(w);
       for (int i = 0; i < n; ++i)
         sum.of[i] = fma(w[i].second, x[1].of[i], fma(w[i].first, x[0].of[i], sum.of[i]));
     }
     sums_[0] = sum;
   }
-  FRACMOMENT_INLINE void multiply_rows(const LayerLanes<n>& lanes, std::uint32_t block,
-                                       std::size_t blocks) {
+  FRACMOMENT_INLINE void multiply_rows(WeightBlocks<Weights, n>& weights, std::size_t blocks) {
     for (auto& sum : sums_) sum = {};
     for (std::size_t b = 0; b < blocks; ++b) {
       LanePair<V> w[n];
-      weights_.draw(lanes, block + std::uint32_t(b), w);
+      weights.next(w);
       for (std::size_t q = 0; q < task_.count; ++q) {
         const VectorGroups<V, n>*x = signals_[q].data() + 2 * b, *y = x + 1;
         for (int i = 0; i < n; ++i)

@@ -97,11 +97,10 @@ FRACMOMENT_INLINE void squared_gains(const Layer& layer, const LayerLanes<n>& la
   Vec length[n];
   for (int i = 0; i < n; ++i) total[i] = length[i] = Vec{};
   const std::uint32_t pairs = std::uint32_t((layer.fan_out + 1) / 2);
+  NormalBlocks<Vec, n> normals(lanes, 0);
   for (std::uint32_t j = 0; j < pairs; ++j) {
-    Block random[n];
-    lanes.draw(j, random);
     LanePair<Vec> z[n];
-    normal_pairs(random, z);
+    normals.next(z);
     const UnitPair<n> pair = units.draw(j);
     const double second = 2 * std::int64_t(j) + 1 < layer.fan_out ? 1.0 : 0.0;
     for (int i = 0; i < n; ++i) {

@@ -18,12 +18,15 @@ FRACMOMENT_INLINE V polynomial(const T (&coefficient)[terms], V x) {
   for (int k = terms - 2; k >= 0; --k) sum = fma(sum, x, coefficient[k]);
   return sum;
 }
-// Of n arguments side by side: the machine is busy with one chain while it waits for another.
-template <class V, class T, int terms, int n>
+// Of n arguments side by side: the machine is busy with one chain while it waits for another. One
+// of `parts` parts of equal length, to be taken in order.
+template <int part, int parts, class V, class T, int terms, int n>
 FRACMOMENT_INLINE void polynomials(const T (&coefficient)[terms], const V (&x)[n], V (&sum)[n]) {
-  for (int i = 0; i < n; ++i) sum[i] = V{} + coefficient[terms - 1];
+  constexpr int steps = terms - 1, done = steps * part / parts, next = steps * (part + 1) / parts;
+  if (part == 0)
+    for (int i = 0; i < n; ++i) sum[i] = V{} + coefficient[steps];
 #pragma GCC unroll 16
-  for (int k = terms - 2; k >= 0; --k)
+  for (int k = steps - 1 - done; k >= steps - next; --k)
     for (int i = 0; i < n; ++i) sum[i] = fma(sum[i], x[i], coefficient[k]);
 }
 
@@ -130,25 +133,37 @@ FRACMOMENT_INLINE LogarithmParts<VecF> radius_parts(VecFBits bits) {
   const VecF near_one = fma(to_nearest(~bits), VecF{} - 0x1p-32f, -0x1p-33f);
   return logarithm_parts(u, near_one, (VecFInt)(bits >= 0xF8000000u));
 }
-template <int n>
+template <int part, int n>
 FRACMOMENT_INLINE void logarithm_series(const Vec (&r)[n], Vec (&sum)[n]) {
-  polynomials(tables::kLogarithmSeries, r, sum);
+  polynomials<part, 3>(tables::kLogarithmSeries, r, sum);
 }
-template <int n>
+template <int part, int n>
 FRACMOMENT_INLINE void logarithm_series(const VecF (&r)[n], VecF (&sum)[n]) {
-  polynomials(tables::kLogarithmSeriesF, r, sum);
+  polynomials<part, 3>(tables::kLogarithmSeriesF, r, sum);
 }
 
-// sqrt(-2 log u)
-template <class V, int n>
-FRACMOMENT_INLINE void radii(const BitsOf<V> (&bits)[n], V (&radius)[n]) {
+// Work that is done beside normals, in seven parts between their steps: none.
+struct NoOtherWork {
+  template <int part>
+  FRACMOMENT_INLINE void advance() {}
+};
+
+// sqrt(-2 log u); parts 0 to 3 of the other work.
+template <class V, int n, class Other>
+FRACMOMENT_INLINE void radii(const BitsOf<V> (&bits)[n], V (&radius)[n], Other& other) {
   V r[n], base[n];
   for (int i = 0; i < n; ++i) {
     const LogarithmParts<V> parts = radius_parts(bits[i]);
     r[i] = parts.r;
     base[i] = parts.base;
   }
-  logarithm_series(r, radius);
+  other.template advance<0>();
+  logarithm_series<0>(r, radius);
+  other.template advance<1>();
+  logarithm_series<1>(r, radius);
+  other.template advance<2>();
+  logarithm_series<2>(r, radius);
+  other.template advance<3>();
   for (int i = 0; i < n; ++i) radius[i] = sqrt(fma(radius[i], r[i], base[i]));
 }
 
@@ -159,29 +174,34 @@ FRACMOMENT_INLINE Vec part_of_quarter(VecBits bits) {
 FRACMOMENT_INLINE VecF part_of_quarter(VecFBits bits) {
   return (VecF)((bits >> 9) | 0x3F800000u) - 1.5f;
 }
-template <int n>
+template <int part, int n>
 FRACMOMENT_INLINE void quarter_series(const Vec (&square)[n], Vec (&sine)[n], Vec (&cosine)[n]) {
-  polynomials(tables::kQuarterSine, square, sine);
-  polynomials(tables::kQuarterCosine, square, cosine);
+  polynomials<part, 3>(tables::kQuarterSine, square, sine);
+  polynomials<part, 3>(tables::kQuarterCosine, square, cosine);
 }
-template <int n>
+template <int part, int n>
 FRACMOMENT_INLINE void quarter_series(const VecF (&square)[n], VecF (&sine)[n], VecF (&cosine)[n]) {
-  polynomials(tables::kQuarterSineF, square, sine);
-  polynomials(tables::kQuarterCosineF, square, cosine);
+  polynomials<part, 3>(tables::kQuarterSineF, square, sine);
+  polynomials<part, 3>(tables::kQuarterCosineF, square, cosine);
 }
 
 // Points of circles of the given radii: the highest bits choose the angle within a quarter of the
-// circle, the lowest 2 the quarter.
-template <class V, int n>
+// circle, the lowest 2 the quarter; parts 4 to 6 of the other work.
+template <class V, int n, class Other>
 FRACMOMENT_INLINE void on_circles(const V (&radius)[n], const BitsOf<V> (&angle)[n],
-                                  LanePair<V> (&out)[n]) {
+                                  LanePair<V> (&out)[n], Other& other) {
   constexpr int top = 8 * sizeof(typename NumberTraits<V>::Integer) - 1;
   V part[n], square[n], sine[n], cosine[n];
   for (int i = 0; i < n; ++i) {
     part[i] = part_of_quarter(angle[i]);
     square[i] = part[i] * part[i];
   }
-  quarter_series(square, sine, cosine);
+  quarter_series<0>(square, sine, cosine);
+  other.template advance<4>();
+  quarter_series<1>(square, sine, cosine);
+  other.template advance<5>();
+  quarter_series<2>(square, sine, cosine);
+  other.template advance<6>();
   for (int i = 0; i < n; ++i) {
     const V along = cosine[i] * radius[i], across = sine[i] * (part[i] * radius[i]);
     out[i] = in_order(angle[i], across, (V)((BitsOf<V>)along ^ (angle[i] << top)));
@@ -189,17 +209,41 @@ FRACMOMENT_INLINE void on_circles(const V (&radius)[n], const BitsOf<V> (&angle)
 }
 
 // Independent normals from the two numbers of a block: of n blocks side by side.
-template <class V, int n>
-FRACMOMENT_INLINE void normal_pairs(const Block (&random)[n], LanePair<V> (&out)[n]) {
+template <class V, int n, class Other>
+FRACMOMENT_INLINE void normal_pairs(const Block (&random)[n], LanePair<V> (&out)[n], Other& other) {
   BitsOf<V> first[n], second[n];
   for (int i = 0; i < n; ++i) {
     first[i] = (BitsOf<V>)random[i].first;
     second[i] = (BitsOf<V>)random[i].second;
   }
   V radius[n];
-  radii(first, radius);
-  on_circles(radius, second, out);
+  radii(first, radius, other);
+  on_circles(radius, second, out, other);
 }
+template <class V, int n>
+FRACMOMENT_INLINE void normal_pairs(const Block (&random)[n], LanePair<V> (&out)[n]) {
+  NoOtherWork none;
+  normal_pairs(random, out, none);
+}
+
+// The normals of consecutive blocks of a layer, each time with the next blocks beside them.
+template <class V, int n>
+class NormalBlocks {
+ public:
+  NormalBlocks(const LayerLanes<n>& lanes, std::uint32_t block) : lanes_(lanes), block_(block) {
+    lanes_.draw(block_, random_);
+  }
+  FRACMOMENT_INLINE void next(LanePair<V> (&out)[n]) {
+    BlocksUnderway<n> following = lanes_.begin(++block_);
+    normal_pairs(random_, out, following);
+    following.finish(random_);
+  }
+
+ private:
+  const LayerLanes<n> lanes_;  // a copy that no store can touch
+  std::uint32_t block_;
+  Block random_[n];
+};
 
 }  // namespace FRACMOMENT_ISA
 }  // namespace fracmoment

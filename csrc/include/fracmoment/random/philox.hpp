@@ -18,10 +18,11 @@ constexpr std::uint32_t kPhiloxWeyl[2] = {0x9E3779B9u, 0xBB67AE85u};
 constexpr int kPhiloxRounds = 10;
 
 // Blocks computed together: enough to hide the latency of one chain of operations.
+// Fewer where the next ones are on their way meanwhile: they need registers too.
 #if defined(__AVX512F__) && defined(__AVX512DQ__)
-constexpr int kInterleave = 4;
+constexpr int kInterleave = 4, kInterleaveUnderway = 3;
 #else
-constexpr int kInterleave = 2;
+constexpr int kInterleave = 2, kInterleaveUnderway = 2;
 #endif
 
 // One counter a lane: word i in the low half of lane j of words[i]. The high halves hold nothing of
@@ -65,29 +66,52 @@ FRACMOMENT_INLINE VecBits last_number(VecBits product, VecBits word, std::uint64
 #endif
 }
 
-// The blocks of counters that have gone through the rounds before `from`.
-template <int from, int n>
-FRACMOMENT_INLINE void philox_rounds(Counter (&counter)[n], const PhiloxKeys& keys,
-                                     Block (&out)[n]) {
+// One round but the last.
+template <int n>
+FRACMOMENT_INLINE void philox_round(Counter (&counter)[n], const PhiloxKeys& keys, int round) {
+  const VecBits m0 = VecBits{} + kPhiloxMultiplier[0], m1 = VecBits{} + kPhiloxMultiplier[1];
+  for (int i = 0; i < n; ++i) {
+    VecBits(&c)[4] = counter[i].words;
+    const VecBits p0 = multiply_low_words(c[0], m0), p1 = multiply_low_words(c[2], m1);
+    c[0] = (p1 >> 32) ^ c[1] ^ (VecBits{} + keys.first[round]);
+    c[1] = p1;
+    c[2] = (p0 >> 32) ^ c[3] ^ (VecBits{} + keys.second[round]);
+    c[3] = p0;
+  }
+}
+template <int n>
+FRACMOMENT_INLINE void philox_last_round(const Counter (&counter)[n], const PhiloxKeys& keys,
+                                         Block (&out)[n]) {
   constexpr int last = kPhiloxRounds - 1;
   const VecBits m0 = VecBits{} + kPhiloxMultiplier[0], m1 = VecBits{} + kPhiloxMultiplier[1];
-#pragma GCC unroll 10
-  for (int round = from; round < last; ++round) {
-    for (int i = 0; i < n; ++i) {
-      VecBits(&c)[4] = counter[i].words;
-      const VecBits p0 = multiply_low_words(c[0], m0), p1 = multiply_low_words(c[2], m1);
-      c[0] = (p1 >> 32) ^ c[1] ^ (VecBits{} + keys.first[round]);
-      c[1] = p1;
-      c[2] = (p0 >> 32) ^ c[3] ^ (VecBits{} + keys.second[round]);
-      c[3] = p0;
-    }
-  }
   for (int i = 0; i < n; ++i) {
     const VecBits(&c)[4] = counter[i].words;
     out[i] = {last_number(multiply_low_words(c[2], m1), c[1], keys.first[last]),
               last_number(multiply_low_words(c[0], m0), c[3], keys.second[last])};
   }
 }
+// The blocks of counters that have gone through the rounds before `from`.
+template <int from, int n>
+FRACMOMENT_INLINE void philox_rounds(Counter (&counter)[n], const PhiloxKeys& keys,
+                                     Block (&out)[n]) {
+#pragma GCC unroll 10
+  for (int round = from; round < kPhiloxRounds - 1; ++round) philox_round(counter, keys, round);
+  philox_last_round(counter, keys, out);
+}
+
+// Blocks after two rounds, of which the others are made between the steps of other work: the
+// machine is busy with the one while it waits for the other.
+template <int n>
+struct BlocksUnderway {
+  static constexpr int kParts = kPhiloxRounds - 3;
+  Counter counter[n];
+  const PhiloxKeys& keys;
+  template <int part>
+  FRACMOMENT_INLINE void advance() {
+    philox_round(counter, keys, 2 + part);
+  }
+  FRACMOMENT_INLINE void finish(Block (&out)[n]) const { philox_last_round(counter, keys, out); }
+};
 
 // A group of replicas, one a lane. In the first round the product with the replica is known, and
 // that with the block is the same in every lane.
@@ -168,6 +192,11 @@ class LayerLanes {
   LayerLanes(const ReplicaLanes<n>& replicas, std::uint32_t layer) : keys_(replicas.keys()) {
     for (int i = 0; i < n; ++i) group_[i] = replicas.group(i).of_layer(layer, keys_);
   }
+  FRACMOMENT_INLINE BlocksUnderway<n> begin(std::uint32_t block) const {
+    BlocksUnderway<n> blocks{{}, keys_};
+    for (int i = 0; i < n; ++i) blocks.counter[i] = group_[i].second_round(block, keys_);
+    return blocks;
+  }
   FRACMOMENT_INLINE void draw(std::uint32_t block, Block (&out)[n]) const {
     Counter counter[n];
     for (int i = 0; i < n; ++i) counter[i] = group_[i].second_round(block, keys_);
@@ -181,7 +210,7 @@ class LayerLanes {
 
 // n replicas in groups of lanes, several groups together while there are enough:
 // work(replicas, at, count) for the replicas first + at, ..., of which `count` lanes are wanted.
-template <class Work>
+template <int together = kInterleave, class Work>
 void each_group(const Stream& stream, std::uint64_t first, std::size_t n, Work&& work) {
   std::size_t done = 0;
   const auto run = [&](auto constant) {
@@ -190,8 +219,8 @@ void each_group(const Stream& stream, std::uint64_t first, std::size_t n, Work&&
     work(ReplicaLanes<groups>(stream, first + done), done, count);
     done += count;
   };
-  while (n - done > std::size_t(kLanes * (kInterleave - 1)))
-    run(std::integral_constant<int, kInterleave>{});
+  while (n - done > std::size_t(kLanes * (together - 1)))
+    run(std::integral_constant<int, together>{});
   while (done < n) run(std::integral_constant<int, 1>{});
 }
 

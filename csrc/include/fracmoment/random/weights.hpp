@@ -28,6 +28,27 @@ struct GaussianWeights : OneBlockWeights<V, GaussianWeights<V>> {
   }
 };
 
+// The entries of consecutive blocks of a layer.
+template <class Weights, int n>
+class WeightBlocks {
+ public:
+  using V = typename Weights::Vector;
+  WeightBlocks(const Weights& weights, const LayerLanes<n>& lanes)
+      : weights_(weights), lanes_(lanes) {}
+  FRACMOMENT_INLINE void next(LanePair<V> (&out)[n]) { weights_.draw(lanes_, block_++, out); }
+
+ private:
+  const Weights weights_;
+  const LayerLanes<n> lanes_;  // a copy that no store can touch
+  std::uint32_t block_ = 0;
+};
+template <class V, int n>
+class WeightBlocks<GaussianWeights<V>, n> : public NormalBlocks<V, n> {
+ public:
+  WeightBlocks(const GaussianWeights<V>&, const LayerLanes<n>& lanes)
+      : NormalBlocks<V, n>(lanes, 0) {}
+};
+
 // Laws whose entries are functions of one number each: Law::entry(bits).
 template <class V, class Law>
 struct OneNumberWeights : OneBlockWeights<V, OneNumberWeights<V, Law>> {
@@ -140,7 +161,8 @@ struct StudentWeights : TwoBlockWeights<StudentWeights> {
     const Vec radius[1] = {sqrt(grown * freedom)};
     const VecBits angle[1] = {v};
     LanePair<Vec> point[1];
-    on_circles(radius, angle, point);
+    NoOtherWork none;
+    on_circles(radius, angle, point, none);
     return point[0].first;
   }
   double freedom;
