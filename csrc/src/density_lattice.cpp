@@ -19,6 +19,7 @@ constexpr double kUnresolved = 1e-8;  // error of the formula on every second po
 constexpr double kMassError = 1e-11;  // of the lattice that resolves a density
 constexpr int kMoreLevels = 3;        // finer, to bring it below a tenth of that
 constexpr double kFarAway = 1e12;     // points, from where a lattice begins
+constexpr double kDeepestCut = 500.0;  // below the mean
 constexpr std::size_t kMaxPointsOfLattice = 1u << 17;
 
 }  // namespace
@@ -159,6 +160,33 @@ void DensityLattice::cover(Table& table, double order, double negligible) {
   while (!table.ended[0] && !closed() && !falls(false)) grow(false);
 }
 
+// The first point, from above, below which the tilted density has fallen to nothing; the table
+// reaches from there to the upper end. Laws with dead units or small slopes have more of it further
+// down, for small orders infinitely much.
+std::int64_t DensityLattice::cover_above_cut(Table& table, double order) {
+  const auto exponent = [&](std::int64_t i) {
+    return table.log_size[std::size_t(i - table.first)] + order * double(i) * table.step;
+  };
+  const auto end = [&] { return table.first + std::int64_t(table.log_size.size()); };
+  const double lowest = std::max(law_->power_limit(), -kDeepestCut);
+  for (;;) {
+    double peak = -kInfinity;
+    std::int64_t i = end() - 1;
+    for (;; --i) {
+      if (i < table.first) {
+        if (table.ended[0]) break;
+        if (double(table.first) * table.step < lowest)
+          throw ConvergenceError("the tilted density of a layer's log gain does not fall");
+        extend(table, false);
+      }
+      peak = std::max(peak, exponent(i));
+      if (exponent(i) < peak - kNegligible && double(i) * table.step < law_->mean().hi) break;
+    }
+    if (table.ended[1] || exponent(end() - 1) < peak - kNegligible) return i + 1;
+    extend(table, true);
+  }
+}
+
 // Whether every point far from breaks follows from its neighbours at odd distances.
 bool DensityLattice::resolved(const Table& table) const {
   double weight[kStencil];
@@ -200,33 +228,44 @@ void DensityLattice::calibrate(Table& table) {
   table.calibration = log_mass;
 }
 
-TiltedLattice DensityLattice::tilted(double order, double reach) {
+TiltedLattice DensityLattice::tilted(double order, double reach, bool above_cut) {
   const int level = level_for(order, reach);
   Table& source = table(level, order);
   calibrate(source);
-  return tilted_on(source, order);
+  if (!above_cut || !law_->bent()) return tilted_on(source, order);
+  const std::int64_t first = cover_above_cut(source, order);
+  TiltedLattice law = tilted_from(source, order, std::size_t(first - source.first), false);
+  law.cut = double(first) * source.step;
+  return law;
 }
 
 TiltedLattice DensityLattice::tilted_on(Table& source, double order) {
   cover(source, order, kNegligible);
+  // a power that goes on below
+  const bool power = double(source.first) * source.step < law_->power_limit();
+  return tilted_from(source, order, 0, power);
+}
+
+TiltedLattice DensityLattice::tilted_from(const Table& source, double order, std::size_t begin,
+                                          bool power) const {
   TiltedLattice law;
   law.step = source.step;
-  std::vector<double> exponent;
+  std::vector<double> exponent(source.log_size.size());
   double peak = -kInfinity;
-  for (std::size_t i = 0; i < source.log_size.size(); ++i) {
-    exponent.push_back(source.log_size[i] +
-                       order * double(source.first + std::int64_t(i)) * source.step);
-    peak = std::max(peak, exponent.back());
+  for (std::size_t i = begin; i < exponent.size(); ++i) {
+    exponent[i] = source.log_size[i] +
+                  order * double(source.first + std::int64_t(i)) * source.step;
+    peak = std::max(peak, exponent[i]);
   }
-  std::size_t begin = 0, end = exponent.size();
-  // a power that goes on below counts only if the lattice ends before it is negligible
-  const bool power = double(source.first) * source.step < law_->power_limit() &&
-                     exponent[begin] > peak - kNegligible - 20.0;
+  std::size_t end = exponent.size();
+  // the power counts only if the lattice ends before it is negligible
+  power = power && exponent[begin] > peak - kNegligible - 20.0;
   while (!power && exponent[begin] < peak - kNegligible) ++begin;
   while (exponent[end - 1] < peak - kNegligible) --end;
   law.first = source.first + std::int64_t(begin);
-  const auto top = std::size_t(std::max_element(exponent.begin(), exponent.end()) -
-                               exponent.begin());  // sums of distances from the highest point
+  const auto top = std::size_t(
+      std::max_element(exponent.begin() + std::ptrdiff_t(begin), exponent.end()) -
+      exponent.begin());  // sums of distances from the highest point
   double mass = 0.0, first = 0.0, second = 0.0;
   for (std::size_t i = begin; i < end; ++i) {
     const double w = exp_of(exponent[i] - peak) * source.sign[i], y = double(i) - double(top);

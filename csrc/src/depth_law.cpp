@@ -12,6 +12,10 @@ constexpr double kNegligible = 41.0;  // exp(-41) = 1.6e-18
 // log of the cancellation that a tilt may cost, of smooth laws, and of those with breaks, whose
 // parts have rounding errors in every layer
 constexpr double kLoss = 9.0, kLossWithBreaks = 5.5;
+constexpr double kNearCentre = 4.0;                      // standard deviations
+constexpr double kCentral = -26.0;  // log of the relative error that the central line may have
+constexpr int kMostFailures = 4;
+constexpr double kWorthwhile = 0.3;
 constexpr double kSettled = 0.3;  // of log E exp(order (y - end)): the atom is all that is left
 constexpr double kSmallestTail = -760.0;  // exp of it underflows
 constexpr double kQuarterTurn = 1.5707963267948966;
@@ -30,25 +34,36 @@ constexpr double kNearWhole = 0.1;
 
 DepthLaw::DepthLaw(const std::vector<DepthFactor>& factors, const Real& log_scale)
     : sum_(factors), origin_(sum_.origin() + log_scale) {
-  Tilt centre = sum_.tilted(0.0);
+  Tilt centre = sum_.tilted(0.0, false);
   spread_ = std::sqrt(centre.variance);
-  for (const bool upper : {false, true}) ladder_[upper].ends.push_back(end_of(centre, upper));
-  const auto rung = std::make_shared<const Rung>(sum_, std::move(centre));
-  for (Ladder& ladder : ladder_) ladder.rungs.push_back(rung);
+  for (Ladder& ladder : ladder_) ladder.last = centre;
+  centre_ = std::make_shared<const Rung>(sum_, std::move(centre));
+  for (Ladder& ladder : ladder_) ladder.rungs.push_back(centre_);
 }
 
 // ------------------------------------------------------------------ the ladder
 
-// The order at which K(s0) - s0 y exceeds K(s) - s y by a given loss, y = K'(s) its saddle.
-Tilt DepthLaw::next_tilt(const Tilt& from, bool upper) const {
+// The order at which K(s0) - s0 y exceeds K(s) - s y by a given loss, y = K'(s) its saddle. Below,
+// laws with dead units or small slopes have tilted hills down to some order only.
+Tilt DepthLaw::next_tilt(const Hill& from, bool upper) const {
+  const bool bent = !upper && sum_.bent();
   const double sign = upper ? 1.0 : -1.0, most = sum_.smooth() ? kLoss : kLossWithBreaks;
-  double near = 0.0, far = upper ? kInfinity : from.order - sum_.edge();  // from from.order on
-  double distance = std::sqrt(2.0 * most / from.variance);
+  double near = 0.0, far = upper || bent ? kInfinity : from.order - sum_.edge();
+  double distance = std::sqrt(2.0 * most / from.variance);  // from from.order
+  int failures = 0;
   for (int i = 0;; ++i) {
     if (!(distance < far)) distance = 0.5 * (near + far);
-    Tilt tilt = sum_.tilted(from.order + sign * distance);
+    Tilt tilt;
+    try {
+      tilt = sum_.tilted(from.order + sign * distance, bent);
+    } catch (const ConvergenceError&) {
+      if (!bent || ++failures > kMostFailures) throw;
+      far = distance;
+      continue;
+    }
     const double loss = from.log_mass - tilt.log_mass + sign * distance * tilt.mean;
     if (std::abs(loss - most) < 0.5) return tilt;
+    if (failures > 0 && loss > kWorthwhile * most && loss < most) return tilt;
     (loss < most ? near : far) = distance;
     const double end = upper ? sum_.high().hi : sum_.low().hi;
     const bool settled = loss < most && std::isfinite(end) &&
@@ -63,28 +78,17 @@ Tilt DepthLaw::next_tilt(const Tilt& from, bool upper) const {
   }
 }
 
-// Up to which |x| a tilt serves. Where no tilt follows it serves on, and the error that a value
-// turns out to have decides.
-double DepthLaw::end_of(const Tilt& tilt, bool upper) const {
-  if (!upper && sum_.bent()) return kInfinity;  // sums take over
+// Up to which |x - mean| the last rung serves. Where no tilt follows it serves on, and the error
+// that a value turns out to have decides.
+void DepthLaw::find_end(Ladder& ladder, bool upper) const {
+  ladder.ends.push_back(kInfinity);
   try {
-    return std::abs(next_tilt(tilt, upper).mean - sum_.mean().hi);
-  } catch (const ConvergenceError&) {
-    return kInfinity;
-  }
-}
-
-// Whether there is one more rung; without it the last one serves on.
-bool DepthLaw::climb(Ladder& ladder, bool upper) const {
-  try {
-    Tilt tilt = next_tilt(sum_.tilted(ladder.rungs.back()->order()), upper);
-    const double end = end_of(tilt, upper);
+    Tilt tilt = next_tilt(ladder.last, upper);
+    const Hill hill = tilt;
     ladder.rungs.push_back(std::make_shared<const Rung>(sum_, std::move(tilt)));
-    ladder.ends.push_back(end);
-    return true;
+    ladder.last = hill;
+    ladder.ends.back() = std::abs(hill.mean - sum_.mean().hi);
   } catch (const ConvergenceError&) {
-    ladder.ends.back() = kInfinity;
-    return false;
   }
 }
 
@@ -94,10 +98,20 @@ std::shared_ptr<const Rung> DepthLaw::rung_at(double x) const {
   const bool upper = distance > 0.0;
   Ladder& ladder = ladder_[upper ? 1 : 0];
   for (std::size_t j = 0;; ++j) {
-    if (j == ladder.rungs.size() && !climb(ladder, upper)) return ladder.rungs.back();
-    if (std::abs(distance) <= ladder.ends[j] || ladder.rungs[j]->log_front(x) < kSmallestTail)
-      return ladder.rungs[j];
+    if (j > 0 && ladder.rungs[j]->log_front(x) < kSmallestTail) return ladder.rungs[j];
+    if (j == ladder.ends.size()) find_end(ladder, upper);
+    if (std::abs(distance) <= ladder.ends[j]) return ladder.rungs[j];
   }
+}
+
+// By the line through the centre if that is accurate, which needs no ladder.
+template <class Get>
+Rung::Value DepthLaw::along_line(const Real& x, Get&& get) const {
+  if (std::abs(x.hi - sum_.mean().hi) < kNearCentre * spread_) {
+    const Rung::Value value = get(*centre_);
+    if (value.log_error < value.log_value + kCentral) return value;
+  }
+  return get(*rung_at(x.hi));
 }
 
 // ------------------------------------------------------------------ positive sums
@@ -281,7 +295,7 @@ Rung::Value DepthLaw::next_to_end(const Real& x, bool tail, Get&& get) const {
 Rung::Value DepthLaw::small_tail(const Real& at) const {
   if (beyond(at)) return {-kInfinity, -kInfinity};
   return next_to_end(at, true, [&](const Real& x) {
-    const Rung::Value value = rung_at(x.hi)->tail(x);
+    const Rung::Value value = along_line(x, [&](const Rung& rung) { return rung.tail(x); });
     if (!needs_sums(value, x)) return value;
     return by_sums(value, x, [&](const SumLattice& sums) { return sums.log_tail(x.hi); });
   });
@@ -290,7 +304,7 @@ Rung::Value DepthLaw::small_tail(const Real& at) const {
 double DepthLaw::log_density_at(const Real& at) const {
   if (beyond(at)) return -kInfinity;
   const auto inner = [&](const Real& x) {
-    const Rung::Value value = rung_at(x.hi)->density(x);
+    const Rung::Value value = along_line(x, [&](const Rung& rung) { return rung.density(x); });
     if (!needs_sums(value, x)) return value;
     return by_sums(value, x, [&](const SumLattice& sums) { return sums.log_density(x.hi); });
   };
@@ -394,7 +408,7 @@ void DepthLaw::quantile(const double* q, double* out, std::size_t n, bool upper)
 
 void DepthLaw::characteristic(const double* t, Point* out, std::size_t n) const {
   const std::lock_guard<std::recursive_mutex> lock(guard_);
-  Tilt centre = sum_.tilted(0.0);
+  Tilt centre = sum_.tilted(0.0, false);
   std::vector<std::unique_ptr<BranchLine>> lines;
   for (std::size_t i = 0; i < n; ++i) {
     const double at = std::abs(t[i]);
@@ -418,7 +432,7 @@ void DepthLaw::cumulant_function(const double* s, double* value, double* slope, 
                                  std::size_t n) const {
   const std::lock_guard<std::recursive_mutex> lock(guard_);
   for (std::size_t i = 0; i < n; ++i) {
-    const Tilt tilt = sum_.tilted(s[i]);
+    const Tilt tilt = sum_.tilted(s[i], false);
     value[i] = tilt.log_mass - s[i] * sum_.mean().hi;
     slope[i] = tilt.mean - sum_.mean().hi;
     curvature[i] = tilt.variance;

@@ -57,6 +57,7 @@ bool PiecewiseDensity::fit(Piece& piece) const {
   if (nothing > 0) return piece.empty;
   double largest = 0.0;
   for (int k = 0; k < kTerms + 2; ++k) {
+    largest = std::max(largest, std::abs(value[k]));  // with its rounding, which a slope leaves
     if (piece.slope != 0.0) value[k] -= piece.slope * log_of(at[k]);
     largest = std::max(largest, std::abs(value[k]));
   }

@@ -45,6 +45,7 @@ Rung::Rung(const StepSum& sum, Tilt tilt) : order_(tilt.order) {
   log_mass_ = tilt.log_mass;
   mean_ = tilt.mean;
   height_ = tilt.reach;
+  log_neglected_ = sum.neglected(tilt);
   if (tilt.branched)
     for (const StepSum::Factor& factor : sum.factors()) rounding_ += kPartRounding * factor.count;
   std::tie(low_, high_) = sum.range(tilt);
@@ -275,7 +276,8 @@ double Rung::integral(const Real& x, bool divided) const {
 
 Rung::Value Rung::tail(const Real& x) const {
   const double front = log_front(x.hi);
-  const double log_error = front + log_of(rounding_ * (0.5 + size_[1]));
+  const double rounding = front + log_of(rounding_ * (0.5 + size_[1]));
+  const double log_error = std::max(rounding, log_neglected_.first);
   if (!(x.hi > low_ && x.hi < high_)) return {-kInfinity, log_error};
   const double sum = integral(x, true);
   const double small = order_ > 0.0   ? sum
@@ -287,7 +289,7 @@ Rung::Value Rung::tail(const Real& x) const {
 
 Rung::Value Rung::density(const Real& x) const {
   const double front = log_front(x.hi);
-  const double log_error = front + log_of(rounding_ * size_[0]);
+  const double log_error = std::max(front + log_of(rounding_ * size_[0]), log_neglected_.second);
   if (!(x.hi > low_ && x.hi < high_)) return {-kInfinity, log_error};
   return {front + log_of(integral(x, false)), log_error};
 }

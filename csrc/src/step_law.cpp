@@ -89,6 +89,7 @@ class GaussianStep final : public GainStep {
   }
   bool decays() const override { return true; }
   double log_decay(double order, double t) const override {
+    if (!(order > -width_)) throw ConvergenceError("the order is beyond every hill of the law");
     return log_gamma_decay(0.5 * (width_ + order), 0.5 * t);
   }
 
@@ -171,7 +172,11 @@ class ProjectionStep final : public StepLaw {
               : -kInfinity;
     }
   }
-  double log_tail(double /*at*/, bool /*upper*/) const override { return 0.0; }
+  // Below by the density without the power of 1 - R^2, or that at R = 1/e
+  double log_tail(double at, bool upper) const override {
+    if (upper || at > -1.0) return 0.0;
+    return log_constant_.hi + 2.0 * half_ * at - log_of(2.0 * half_) + 0.1;
+  }
   double log_moment(double order) const override {
     const Real a(half_), sum(half_ + half_rest_), p(0.5 * order);
     return (log_gamma(a + p) - log_gamma(a) - log_gamma(sum + p) + log_gamma(sum)).hi;

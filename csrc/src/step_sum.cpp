@@ -84,10 +84,10 @@ void StepSum::fill(Tilt& tilt, double reach) const {
     std::unique_ptr<BranchLine> line;
     for (; own < 0.5 * reach; own *= 1.5) {
       line = std::make_unique<BranchLine>(f.law(), order, own);
-      if (line->tail(f.lattice->tilted(order, own).log_mass) <= kSettledTail) break;
+      if (line->tail(f.lattice->tilted(order, own, tilt.above_cut).log_mass) <= kSettledTail) break;
       line = nullptr;
     }
-    tilt.layers.push_back(f.lattice->tilted(order, line != nullptr ? own : reach));
+    tilt.layers.push_back(f.lattice->tilted(order, line != nullptr ? own : reach, tilt.above_cut));
     tilt.line_from.push_back(line != nullptr ? own : kInfinity);
     tilt.lines.push_back(std::move(line));
     const TiltedLattice& layer = tilt.layers.back();
@@ -152,9 +152,10 @@ void StepSum::take_apart(Tilt& tilt) const {
   throw ConvergenceError("the breaks of the laws of orthogonal layers cannot be taken apart");
 }
 
-Tilt StepSum::tilted(double order) const {
+Tilt StepSum::tilted(double order, bool above_cut) const {
   Tilt tilt;
   tilt.order = order;
+  tilt.above_cut = above_cut;
   if (smooth_) {
     fill(tilt, smooth_reach(order));
   } else {
@@ -211,6 +212,20 @@ std::pair<double, double> StepSum::range(const Tilt& tilt) const {
       ends[upper] = std::min(ends[upper], (log_moment(upper ? s : -s) + kNegligible) / s);
     }
   return {tilt.mean - ends[0], tilt.mean + ends[1]};
+}
+
+std::pair<double, double> StepSum::neglected(const Tilt& tilt) const {
+  double probability = 0.0, density = 0.0;
+  for (std::size_t g = 0; g < factors_.size(); ++g) {
+    if (tilt.layers[g].cut == -kInfinity) continue;
+    const double part =
+        factors_[g].count * exp_of(factors_[g].law().log_tail(tilt.layers[g].cut, false));
+    probability += part;
+    // the others' sum has a density of the size of the inverse of its spread at most
+    const double own = factors_[g].law().spread(), rest = spread_ * spread_ - own * own;
+    if (rest > 1e-12 * spread_ * spread_) density += part / std::sqrt(rest);
+  }
+  return {log_of(probability), log_of(density)};
 }
 
 }  // namespace fracmoment

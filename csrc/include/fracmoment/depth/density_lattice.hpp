@@ -30,6 +30,7 @@ struct TiltedLattice {
   double ratio = 0.0;
   double log_mass = 0.0;  // log E exp(order y)
   double mean = 0.0, variance = 0.0;
+  double cut = -kInfinity;  // the law below is left out
 
   // A bound of log E exp(s (y - mean)) of the points that are there, infinity where a power
   // diverges.
@@ -42,8 +43,9 @@ class DensityLattice {
  public:
   explicit DensityLattice(std::unique_ptr<StepLaw> law);
 
-  // The law tilted by exp(order y), for frequencies up to `reach`.
-  TiltedLattice tilted(double order, double reach);
+  // The law tilted by exp(order y), for frequencies up to `reach`; `above_cut` only as far down as
+  // the tilted density falls to nothing, whatever follows below.
+  TiltedLattice tilted(double order, double reach, bool above_cut);
   // The law itself, as far as its density is above exp(-depth), on the lattice of step 2^-level.
   LatticeMasses masses(int level, double depth);
   // The lattice on which the density itself is resolved, for laws with breaks.
@@ -72,11 +74,13 @@ class DensityLattice {
   void extend(Table& table, bool up);
   void enter(Table& table, Zone& zone);
   void cover(Table& table, double order, double negligible);
+  std::int64_t cover_above_cut(Table& table, double order);
   bool nothing_beyond(double order, double y, double least, bool upper) const;
   bool resolved(const Table& table) const;
   int level_for(double order, double reach) const;
   void calibrate(Table& table);
   TiltedLattice tilted_on(Table& table, double order);
+  TiltedLattice tilted_from(const Table& table, double order, std::size_t begin, bool power) const;
 
   std::unique_ptr<StepLaw> law_;
   PiecewiseDensity density_;

@@ -38,13 +38,15 @@ class DepthLaw {
  private:
   struct Ladder {
     std::vector<std::shared_ptr<const Rung>> rungs;
-    std::vector<double> ends;  // up to which |x - mean| each rung serves
+    std::vector<double> ends;  // up to which |x - mean| rungs serve, but for one that is not known
+    Hill last;                 // of the last rung
   };
 
-  Tilt next_tilt(const Tilt& from, bool upper) const;
-  double end_of(const Tilt& tilt, bool upper) const;
-  bool climb(Ladder& ladder, bool upper) const;
+  Tilt next_tilt(const Hill& from, bool upper) const;
+  void find_end(Ladder& ladder, bool upper) const;
   std::shared_ptr<const Rung> rung_at(double x) const;
+  template <class Get>
+  Rung::Value along_line(const Real& x, Get&& get) const;
   LatticeMasses masses_of(const StepSum::Factor& factor, double largest_step, double depth) const;
   LatticeMasses broken_masses(const StepSum::Factor& factor, int level, double depth) const;
   std::unique_ptr<SumLattice> make_sums(double depth) const;
@@ -68,6 +70,7 @@ class DepthLaw {
   StepSum sum_;
   Real origin_;
   double spread_ = 0.0;
+  std::shared_ptr<const Rung> centre_;
   mutable std::recursive_mutex guard_;
   mutable Ladder ladder_[2];                     // below and above the mean
   mutable std::unique_ptr<SumLattice> sums_[3];  // of growing reach

@@ -18,9 +18,11 @@ struct DepthFactor {
 };
 
 // The law of a sum tilted by exp(order y).
-struct Tilt {
-  double order = 0.0;
-  double log_mass = 0.0, mean = 0.0, variance = 0.0;
+struct Hill {
+  double order = 0.0, log_mass = 0.0, mean = 0.0, variance = 0.0;
+};
+struct Tilt : Hill {
+  bool above_cut = false;
   double reach = 0.0;     // the frequency beyond which its characteristic function is nothing, or
   bool branched = false;  // is the sum of those of the breaks
   std::vector<TiltedLattice> layers;
@@ -58,13 +60,17 @@ class StepSum {
   const Real& high() const { return high_; }
   double lowest_break() const { return lowest_break_; }  // sum of the lowest breaks of the layers
 
-  Tilt tilted(double order) const;
+  // `above_cut`: without what lies below the hill of the tilted density of a layer.
+  Tilt tilted(double order, bool above_cut) const;
   // Raises the reach of a branched law until the breaks can be taken one by one beyond it.
   void take_apart(Tilt& tilt) const;
   // Of the tilted law around its mean, for t up to its reach.
   void characteristic(const Tilt& tilt, const double* t, Point* out, std::size_t n) const;
   // Where a tilted law lives, to exp(-41).
   std::pair<double, double> range(const Tilt& tilt) const;
+  // Upper bounds of the logarithms of the probability of layers below their cuts, and of the
+  // density that is missing.
+  std::pair<double, double> neglected(const Tilt& tilt) const;
 
  private:
   double smooth_reach(double order) const;
