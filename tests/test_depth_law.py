@@ -15,18 +15,20 @@ from scipy import integrate, optimize, special, stats
 import fracmoment as fm
 from fracmoment import _core
 from tests.reference.make_depth_law import NETWORKS
+from tests.reference.make_depth_quantiles import NETWORKS as QUANTILE_NETWORKS
 from tests.reference.tables import by_network
 
+MOST_ULP = 1000.0  # of quantiles: 1e-13; measured 415, an error of 3e-12 of a tail of 1e-30
 ACTIVATIONS = [fm.Linear(), fm.ReLU(), fm.LeakyReLU(0.2), fm.RandomizedLeakyReLU()]
 
 
-def reference_law(name):
+def reference_law(network):
     kinds = {"linear": fm.Linear(), "relu": fm.ReLU()}
     gains, sigmas = [], []
-    for (kind, slope, keep, width), count, sigma in NETWORKS[name]:
+    for (kind, slope, keep, width), count, sigma in network:
         activation = kinds.get(kind) or fm.LeakyReLU(slope)
         gain = fm.Gain(activation, width, keep_prob=keep, inverted_dropout=False)
-        if len(NETWORKS[name]) == 1:
+        if len(network) == 1:
             return fm.DepthLaw(gain, sigma, count)
         gains += [gain] * count
         sigmas += [sigma] * count
@@ -35,7 +37,7 @@ def reference_law(name):
 
 @pytest.mark.parametrize(("name", "points"), by_network("depth_law").items())
 def test_tails_densities_and_quantiles_against_40_digits(name, points):
-    law = reference_law(name)
+    law = reference_law(NETWORKS[name])
     with mpmath.workdps(40):
         for row in points:
             y, upper = float(row["y"]), row["upper"] == "1"
@@ -49,6 +51,30 @@ def test_tails_densities_and_quantiles_against_40_digits(name, points):
             back = law.isf(float(tail)) if upper else law.ppf(float(tail))
             # an error of 1e-8 of the tail, as a distance
             assert abs(back - y) < 1e-8 * tail / density + 1e-13 * abs(y)
+
+
+@pytest.mark.parametrize(("name", "points"), by_network("depth_quantiles").items())
+def test_quantiles_against_40_digits(name, points):
+    law = reference_law(QUANTILE_NETWORKS[name])
+    for row in points:
+        level = float(row["level"])
+        found = law.isf(level) if row["upper"] == "1" else law.ppf(level)
+        with mpmath.workdps(40):
+            exact = mpmath.mpf(row["quantile"])
+            # units in the last place of the quantile or of the mean, between which it was found
+            unit = math.ulp(max(abs(float(exact)), abs(law.mean()), law.std()))
+            assert abs(found - exact) <= MOST_ULP * unit
+
+
+def test_tails_that_are_out_of_reach_are_refused():
+    law = fm.DepthLaw([fm.Gain("linear", 8), fm.Gain("relu", 3, keep_prob=0.5)], 1.0)
+    y = law.ppf(1e-200)
+    assert law.logcdf(y) == pytest.approx(math.log(1e-200), rel=1e-12)
+    with pytest.raises(fm.ConvergenceError, match="out of reach"):
+        law.ppf(1e-300)
+    with pytest.raises(fm.ConvergenceError, match="out of reach"):
+        law.logcdf(y - 300.0)
+    assert law.cdf(y - 300.0) < 1e-240
 
 
 widths = st.sampled_from([1, 2, 3, 8, 50, 1000, 10**6])

@@ -213,6 +213,33 @@ def test_one_layer_whose_break_is_far_from_everything(width):
     assert abs(deep.edgeworth().cdf(median) - 0.5) < 1e-4
 
 
+@pytest.mark.parametrize(("width", "fan_in"), [(1, 2048), (3, 1024), (4, 512), (10, 300)])
+def test_layers_that_narrow_much(width, fan_in):
+    # the squares of n live of fan_in coordinates of a direction: a mixture of Beta laws
+    gain = fm.ProjectedGain(fm.Gain("relu", width, weights="orthogonal"), fan_in)
+    law = fm.DepthLaw([gain], 1.0)
+    n = np.arange(1, width + 1)
+    weights = special.comb(width, n) / (2.0**width - 1.0)
+    for y in law.mean() + law.std() * np.linspace(-8.0, 4.0, 13):
+        square = math.exp(2.0 * y)
+        if square < 1.0:
+            below = special.betainc(0.5 * n, 0.5 * (fan_in - n), square)
+            above = special.betaincc(0.5 * n, 0.5 * (fan_in - n), square)
+            assert law.cdf(y) == pytest.approx(weights @ below, rel=1e-10)
+            assert law.sf(y) == pytest.approx(weights @ above, rel=1e-10, abs=1e-200)
+
+
+@pytest.mark.parametrize(("width", "keep"), [(784, 0.8), (1024, 0.5), (2048, 0.9)])
+@pytest.mark.parametrize("activation", [fm.LeakyReLU(0.01), fm.ReLU()], ids=repr)
+def test_lower_tails_of_one_wide_layer_that_may_lose_units(activation, width, keep):
+    # few units alive have a law of their own, too rare to matter
+    gain = fm.Gain(activation, width, keep_prob=keep, weights="orthogonal")
+    law = fm.DepthLaw([gain], 1.0)
+    for level in (1e-4, 1e-8, 1e-15):
+        y = law.ppf(level)
+        assert gain.cdf(math.exp(y)) == pytest.approx(level, rel=1e-9)
+
+
 def test_projected_gains():
     gain = fm.ProjectedGain(fm.Gain("relu", 4, weights="orthogonal"), 9)
     assert gain == eval(

@@ -9,17 +9,16 @@ namespace fracmoment {
 namespace {
 
 constexpr double kNegligible = 41.0;  // exp(-41) = 1.6e-18
-// log of the cancellation that a tilt may cost, of smooth laws, and of those with breaks, whose
-// parts have rounding errors in every layer
-constexpr double kLoss = 9.0, kLossWithBreaks = 5.5;
-constexpr double kNearCentre = 4.0;                      // standard deviations
-constexpr double kCentral = -26.0;  // log of the relative error that the central line may have
-constexpr int kMostFailures = 4;
-constexpr double kWorthwhile = 0.3;
+constexpr double kLoss = 5.5;       // log of the cancellation that a tilt may cost
+constexpr double kNearCentre = 4.0;  // standard deviations
+constexpr double kCentral = -30.0;  // log of the relative error that the central line may have
+constexpr int kMostFailures = 4;     // of orders beyond which a hill ends
+constexpr double kWorthwhile = 0.3;  // share of the cancellation that a last rung may save
 constexpr double kSettled = 0.3;  // of log E exp(order (y - end)): the atom is all that is left
 constexpr double kSmallestTail = -760.0;  // exp of it underflows
 constexpr double kQuarterTurn = 1.5707963267948966;
 constexpr double kAccuracy = -23.0;   // log of the relative error above which sums take over
+constexpr double kSmallestSum = -540.0;  // log of what sums leave out
 constexpr double kFromBreaks = 14.0;  // steps, more than half a stencil
 constexpr double kPromise = -18.4;    // log of 1e-8
 // The ends of bounded laws are neared no further than by these orders and distances: below, the
@@ -47,9 +46,9 @@ DepthLaw::DepthLaw(const std::vector<DepthFactor>& factors, const Real& log_scal
 // laws with dead units or small slopes have tilted hills down to some order only.
 Tilt DepthLaw::next_tilt(const Hill& from, bool upper) const {
   const bool bent = !upper && sum_.bent();
-  const double sign = upper ? 1.0 : -1.0, most = sum_.smooth() ? kLoss : kLossWithBreaks;
+  const double sign = upper ? 1.0 : -1.0;
   double near = 0.0, far = upper || bent ? kInfinity : from.order - sum_.edge();
-  double distance = std::sqrt(2.0 * most / from.variance);  // from from.order
+  double distance = std::sqrt(2.0 * kLoss / from.variance);  // from from.order
   int failures = 0;
   for (int i = 0;; ++i) {
     if (!(distance < far)) distance = 0.5 * (near + far);
@@ -62,16 +61,16 @@ Tilt DepthLaw::next_tilt(const Hill& from, bool upper) const {
       continue;
     }
     const double loss = from.log_mass - tilt.log_mass + sign * distance * tilt.mean;
-    if (std::abs(loss - most) < 0.5) return tilt;
-    if (failures > 0 && loss > kWorthwhile * most && loss < most) return tilt;
-    (loss < most ? near : far) = distance;
+    if (std::abs(loss - kLoss) < 0.5) return tilt;
+    if (failures > 0 && loss > kWorthwhile * kLoss && loss < kLoss) return tilt;
+    (loss < kLoss ? near : far) = distance;
     const double end = upper ? sum_.high().hi : sum_.low().hi;
-    const bool settled = loss < most && std::isfinite(end) &&
+    const bool settled = loss < kLoss && std::isfinite(end) &&
                          tilt.log_mass - tilt.order * end < log_atom(upper) + kSettled;
     const bool far_out = !sum_.smooth() && std::abs(tilt.order) > kMostOrder[upper ? 1 : 0];
     if (i > 60 || settled || far_out || far - near < 1e-9 * far)
       throw ConvergenceError("no tilt was found for a point of the tail");
-    const double newton = distance - (loss - most) / (distance * tilt.variance);
+    const double newton = distance - (loss - kLoss) / (distance * tilt.variance);
     distance = newton > near && newton < far ? newton
                : far < kInfinity             ? 0.5 * (near + far)
                                              : 2.0 * near;
@@ -104,10 +103,11 @@ std::shared_ptr<const Rung> DepthLaw::rung_at(double x) const {
   }
 }
 
-// By the line through the centre if that is accurate, which needs no ladder.
+// By the line through the centre if that is accurate, which needs no ladder. Next to breaks every
+// line costs as much.
 template <class Get>
 Rung::Value DepthLaw::along_line(const Real& x, Get&& get) const {
-  if (std::abs(x.hi - sum_.mean().hi) < kNearCentre * spread_) {
+  if (sum_.smooth() && std::abs(x.hi - sum_.mean().hi) < kNearCentre * spread_) {
     const Rung::Value value = get(*centre_);
     if (value.log_error < value.log_value + kCentral) return value;
   }
@@ -183,16 +183,17 @@ std::unique_ptr<SumLattice> DepthLaw::make_sums(double depth) const {
   const double least = exp_of(-depth);
   LatticeMasses sum;
   for (const auto& [band, factor] : bands) {
-    LatticeMasses part = masses_of(*factor, kQuarterTurn / band, depth);
+    const double both = band + bands[0].first;
+    const bool narrow = !sum.mass.empty() && sum.step * both > 4.0 * kQuarterTurn;
+    LatticeMasses part =
+        masses_of(*factor, narrow ? 4.0 * kQuarterTurn / both : kQuarterTurn / band, depth);
     if (sum.mass.empty()) {
       sum = std::move(part);
-      continue;
-    }
-    if (sum.step * (band + bands[0].first) <= 4.0 * kQuarterTurn) {
+    } else if (!narrow) {
       while (part.step < sum.step) part = every_second(part);
       sum = convolution(sum, part, least);
     } else {
-      sum = smeared(sum, part, least);
+      sum = smeared(sum, std::move(part), least);
     }
   }
   const int level = bands.empty() ? finest : -std::ilogb(sum.step);
@@ -224,7 +225,8 @@ Rung::Value DepthLaw::by_sums(const Rung::Value& value, const Real& x, Get&& get
     if (!sum_.smooth() && x.hi > sum_.lowest_break() - kFromBreaks * masses.step()) break;
     const double found = get(masses);
     if (found != found) break;
-    if (level == 2 || found > (level == 0 ? -100.0 : -260.0)) return {found, found + kAccuracy};
+    if (level == 2 || found > (level == 0 ? -100.0 : -260.0))
+      return {found, std::max(found + kAccuracy, kSmallestSum)};
   }
   return value;
 }
@@ -233,7 +235,7 @@ Rung::Value DepthLaw::by_sums(const Rung::Value& value, const Real& x, Get&& get
 void DepthLaw::require_relative(const Rung::Value& value) {
   if (value.log_error > kSmallestTail && !(value.log_error < value.log_value + kPromise))
     throw ConvergenceError(
-        "a far tail of narrow orthogonal layers is out of reach: only its absolute error is small");
+        "a far tail is out of reach for a network of this kind: only its absolute error is small");
 }
 
 // ------------------------------------------------------------------ values

@@ -31,6 +31,26 @@ LatticeMasses convolution(const LatticeMasses& a, const LatticeMasses& b, double
   return out;
 }
 
+namespace {
+
+constexpr double kMildChange = 0.25;  // of the logarithm of a mass, over a step of a coarser law
+
+// Of two laws on one lattice.
+void add(LatticeMasses& sum, const LatticeMasses& part) {
+  const std::int64_t first = std::min(sum.first, part.first);
+  const auto end = [](const LatticeMasses& law) {
+    return law.first + std::int64_t(law.mass.size());
+  };
+  const std::int64_t last = std::max(end(sum), end(part));
+  sum.mass.insert(sum.mass.begin(), std::size_t(sum.first - first), 0.0);
+  sum.first = first;
+  sum.mass.resize(std::size_t(last - first));
+  for (std::size_t i = 0; i < part.mass.size(); ++i)
+    sum.mass[std::size_t(part.first - first) + i] += part.mass[i];
+}
+
+}  // namespace
+
 LatticeMasses every_second(const LatticeMasses& a) {
   const std::size_t skip = std::size_t(a.first & 1);  // to the first even index
   LatticeMasses out{2.0 * a.step, (a.first + std::int64_t(skip)) / 2, {}};
@@ -135,8 +155,31 @@ LatticeMasses coarsened(const LatticeMasses& fine, double step) {
   return out;
 }
 
-LatticeMasses smeared(const LatticeMasses& broad, const LatticeMasses& narrow, double least) {
+namespace {
+
+// How many of the lowest masses of a law change little over a step: its far tail, whose integrals
+// over interpolants are right whatever the other function does.
+std::size_t mild_masses(const LatticeMasses& law, double step) {
+  const double most = kMildChange * law.step / step;
+  std::size_t n = 0;
+  while (n + 1 < law.mass.size() && law.mass[n] > 0.0 &&
+         std::abs(log_of(law.mass[n + 1]) - log_of(law.mass[n])) < most)
+    ++n;
+  return n;
+}
+
+}  // namespace
+
+LatticeMasses smeared(const LatticeMasses& broad, LatticeMasses narrow, double least) {
   require_points(broad);
+  const std::size_t mild = mild_masses(narrow, broad.step);
+  LatticeMasses far{narrow.step, narrow.first, {}};
+  if (mild > std::size_t(kStencil)) {
+    const auto end = narrow.mass.begin() + std::ptrdiff_t(mild);
+    far.mass.assign(narrow.mass.begin(), end);
+    narrow.mass.erase(narrow.mass.begin(), end);
+    narrow.first += std::int64_t(mild);
+  }
   const auto n = std::int64_t(broad.mass.size());
   struct Shift {
     std::int64_t cells;  // from the result's index to the cell on the broad lattice
@@ -169,6 +212,7 @@ LatticeMasses smeared(const LatticeMasses& broad, const LatticeMasses& narrow, d
           exp_of(stencil.anchor + stencil.rate * shift.inside);
     }
   }
+  if (!far.mass.empty()) add(out, convolution(broad, coarsened(far, broad.step), least));
   trim(out, least);
   return out;
 }

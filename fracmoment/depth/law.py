@@ -57,8 +57,10 @@ class DepthLaw(DepthMoments):
     Networks of orthogonal layers only have atoms, where all units of a layer have the same slope,
     and densities that are infinite next to them. Their high frequencies are taken apart into those
     points: a tenth of a millisecond a value, measured errors below 2e-9 of the smaller tail. Where
-    narrow layers stand among much wider ones, far upper tails can be out of reach: `cdf` and `sf`
-    then keep their absolute error, logarithms and quantiles raise `fracmoment.ConvergenceError`.
+    narrow layers stand among much wider ones, or may lose units or have small slopes, far tails can
+    be out of reach, as are those below 1e-220 of Gaussian layers that may lose units: `cdf` and
+    `sf` then keep their absolute error, logarithms and quantiles raise
+    `fracmoment.ConvergenceError`.
     See docs/algorithms/depth_law.md.
 
     Examples

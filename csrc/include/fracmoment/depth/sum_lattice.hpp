@@ -23,8 +23,9 @@ struct LatticeMasses {
 // Cuts off masses of a size below `least` at both ends.
 void trim(LatticeMasses& law, double least);
 LatticeMasses convolution(const LatticeMasses& a, const LatticeMasses& b, double least);
-// The sum with a law on a finer lattice, by interpolation on the coarser one.
-LatticeMasses smeared(const LatticeMasses& broad, const LatticeMasses& narrow, double least);
+// The sum with a law on a finer lattice, by interpolation on the coarser one: of values over
+// exponentials, but for the far tail of the finer law, which is brought on the coarser lattice.
+LatticeMasses smeared(const LatticeMasses& broad, LatticeMasses narrow, double least);
 LatticeMasses every_second(const LatticeMasses& a);  // of a law that does not need the others
 bool needs_every_point(const LatticeMasses& a);      // whether it does, to 1e-12 of each
 // A law on a coarser lattice, for the integrals of functions that Lagrange's formula serves there.
