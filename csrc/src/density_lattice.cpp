@@ -13,12 +13,12 @@ namespace {
 
 constexpr double kNegligible = 41.0;  // exp(-41) = 1.6e-18
 constexpr std::int64_t kBlock = 64;
-constexpr std::int64_t kZone = 18;    // points around a break where masses are integrals
-constexpr double kMostTurn = 0.45;    // |order + it| h that Lagrange's formula serves
-constexpr double kUnresolved = 1e-8;  // error of the formula on every second point
-constexpr double kMassError = 1e-11;  // of the lattice that resolves a density
-constexpr int kMoreLevels = 3;        // finer, to bring it below a tenth of that
-constexpr double kFarAway = 1e12;     // points, from where a lattice begins
+constexpr std::int64_t kZone = 18;     // points around a break where masses are integrals
+constexpr double kMostTurn = 0.45;     // |order + it| h that Lagrange's formula serves
+constexpr double kUnresolved = 1e-8;   // error of the formula on every second point
+constexpr double kMassError = 1e-11;   // of the lattice that resolves a density
+constexpr int kMoreLevels = 3;         // finer, to bring it below a tenth of that
+constexpr double kFarAway = 1e12;      // points, from where a lattice begins
 constexpr double kDeepestCut = 500.0;  // below the mean
 constexpr std::size_t kMaxPointsOfLattice = 1u << 17;
 
@@ -253,8 +253,7 @@ TiltedLattice DensityLattice::tilted_from(const Table& source, double order, std
   std::vector<double> exponent(source.log_size.size());
   double peak = -kInfinity;
   for (std::size_t i = begin; i < exponent.size(); ++i) {
-    exponent[i] = source.log_size[i] +
-                  order * double(source.first + std::int64_t(i)) * source.step;
+    exponent[i] = source.log_size[i] + order * double(source.first + std::int64_t(i)) * source.step;
     peak = std::max(peak, exponent[i]);
   }
   std::size_t end = exponent.size();
@@ -263,9 +262,9 @@ TiltedLattice DensityLattice::tilted_from(const Table& source, double order, std
   while (!power && exponent[begin] < peak - kNegligible) ++begin;
   while (exponent[end - 1] < peak - kNegligible) --end;
   law.first = source.first + std::int64_t(begin);
-  const auto top = std::size_t(
-      std::max_element(exponent.begin() + std::ptrdiff_t(begin), exponent.end()) -
-      exponent.begin());  // sums of distances from the highest point
+  const auto top =
+      std::size_t(std::max_element(exponent.begin() + std::ptrdiff_t(begin), exponent.end()) -
+                  exponent.begin());  // sums of distances from the highest point
   double mass = 0.0, first = 0.0, second = 0.0;
   for (std::size_t i = begin; i < end; ++i) {
     const double w = exp_of(exponent[i] - peak) * source.sign[i], y = double(i) - double(top);

@@ -9,18 +9,18 @@ namespace fracmoment {
 namespace {
 
 constexpr double kNegligible = 41.0;  // exp(-41) = 1.6e-18
-constexpr double kLoss = 5.5;       // log of the cancellation that a tilt may cost
-constexpr double kNearCentre = 4.0;  // standard deviations
-constexpr double kCentral = -30.0;  // log of the relative error that the central line may have
-constexpr int kMostFailures = 4;     // of orders beyond which a hill ends
-constexpr double kWorthwhile = 0.3;  // share of the cancellation that a last rung may save
-constexpr double kSettled = 0.3;  // of log E exp(order (y - end)): the atom is all that is left
+constexpr double kLoss = 5.5;         // log of the cancellation that a tilt may cost
+constexpr double kNearCentre = 4.0;   // standard deviations
+constexpr double kCentral = -30.0;    // log of the relative error that the central line may have
+constexpr int kMostFailures = 4;      // of orders beyond which a hill ends
+constexpr double kWorthwhile = 0.3;   // share of the cancellation that a last rung may save
+constexpr double kSettled = 0.3;      // of log E exp(order (y - end)): the atom is all that is left
 constexpr double kSmallestTail = -760.0;  // exp of it underflows
 constexpr double kQuarterTurn = 1.5707963267948966;
-constexpr double kAccuracy = -23.0;   // log of the relative error above which sums take over
+constexpr double kAccuracy = -23.0;      // log of the relative error above which sums take over
 constexpr double kSmallestSum = -540.0;  // log of what sums leave out
-constexpr double kFromBreaks = 14.0;  // steps, more than half a stencil
-constexpr double kPromise = -18.4;    // log of 1e-8
+constexpr double kFromBreaks = 14.0;     // steps, more than half a stencil
+constexpr double kPromise = -18.4;       // log of 1e-8
 // The ends of bounded laws are neared no further than by these orders and distances: below, the
 // distance to an end that is no double is lost in that of its neighbours anyway.
 constexpr double kMostGrowth = 3.0;  // of the logarithm of a distance, in a step

@@ -2,8 +2,8 @@
 // inversion along vertical lines through (or near) the saddle points of its moments.
 //
 // One line, a rung, serves a range of y, in which exp(K(s) - s y) exceeds its value at the saddle
-// of y by a factor of exp(5.5) at most; a ladder of them covers the tails. Where that loses too much,
-// positive sums on a lattice take over. See docs/algorithms/depth_law.md.
+// of y by a factor of exp(5.5) at most; a ladder of them covers the tails. Where that loses too
+// much, positive sums on a lattice take over. See docs/algorithms/depth_law.md.
 #pragma once
 
 #include <cstddef>

@@ -52,7 +52,7 @@ class Rung {
 
   double order_, log_mass_, mean_, height_;
   std::pair<double, double> log_neglected_;  // of probabilities and densities
-  double low_, high_;  // the tilted law has nothing beyond
+  double low_, high_;                        // the tilted law has nothing beyond
   double step_ = 0.0;
   double rounding_ = 4e-16;  // of the integrals, over those of the moduli
   std::vector<Column> columns_;
