@@ -240,6 +240,17 @@ def test_lower_tails_of_one_wide_layer_that_may_lose_units(activation, width, ke
         assert gain.cdf(math.exp(y)) == pytest.approx(level, rel=1e-9)
 
 
+@pytest.mark.parametrize(("width", "depth"), [(64, 1), (64, 40), (20, 1000), (20, 100_000)])
+def test_both_sides_of_the_mean_add_up(width, depth):
+    # lattices of orthogonal layers have masses of 1 to 1e-12 only, which must not add up
+    gain = fm.Gain("relu", width, keep_prob=0.9, weights="orthogonal")
+    law = fm.DepthLaw([gain] * depth + [fm.Gain("linear", 5)], 1.0)
+    gap = 1e-3 * law.std()
+    low, high = law.mean() - gap, law.mean() + gap
+    between, _ = integrate.quad(law.pdf, low, high, epsabs=1e-14)
+    assert law.cdf(low) + between + law.sf(high) == pytest.approx(1.0, abs=2e-13)
+
+
 def test_projected_gains():
     gain = fm.ProjectedGain(fm.Gain("relu", 4, weights="orthogonal"), 9)
     assert gain == eval(

@@ -95,7 +95,10 @@ void StepSum::fill(Tilt& tilt, double reach) const {
     tilt.variance += f.count * layer.variance;
     tilt.mean += f.count * layer.mean;
   }
-  if (order == 0.0) tilt.mean = mean_.hi;  // whatever the rounding of the densities says
+  if (order == 0.0) {  // whatever the rounding of the densities says
+    tilt.mean = mean_.hi;
+    tilt.log_mass = 0.0;
+  }
 }
 
 bool StepSum::faded(const Tilt& tilt, double reach) const {
