@@ -11,7 +11,7 @@ namespace {
 
 constexpr double kTarget = 42.0;  // errors below exp(-target), for real orders
 constexpr int kLeftRates = 8, kTailLevels = 7;
-constexpr double kMostEnlarged = 3000.0;
+constexpr double kMostEnlarged = 3000.0, kFewLive = 6.0;
 constexpr int kFirstInterpolated = 3, kLastInterpolated = 70;
 
 // floor(log2 x), exactly.
@@ -290,7 +290,10 @@ void RuleBook::make_mellin(Rule& r, double low, double high, double target, doub
   plan.first = std::int64_t(std::floor(left / plan.h));
   plan.reference = std::int64_t(std::floor((rough_log(c_low) - largest) / plan.h));
   if (drop_single) attach_single(r, plan.log_single);
-  fill_mellin(r, plan, target > 50.0);
+  // Each node is the difference to its part with one live unit. Where few others are left, rounding
+  // errors of plain nodes would hide from the filter that their tail is known.
+  const bool mostly_single = drop_single && law.through_zero && base.width * law.live < kFewLive;
+  fill_mellin(r, plan, target > 50.0 || mostly_single);
 }
 
 // Where RuleBook::b(n) Gamma(n/2+p)/Gamma(n/2) is largest: its ratio over one step of n is about 1.
