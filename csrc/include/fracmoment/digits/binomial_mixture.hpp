@@ -68,6 +68,7 @@ class BinomialMixture {
     const Rational half(1, 2);
     Real sum(bits_);
     double largest = 0.0;
+    bool single_added = false;
     if (width_ > 1) {
       const SmallRational order(p * Rational(2, 1));
       const auto add = [&sum](const Real& term, unsigned long, Direction) { sum += term; };
@@ -77,10 +78,11 @@ class BinomialMixture {
         if (n == start_) largest = ratio.log2_abs();
         const Real term = weight(n) * ratio;
         sum += term;
-        walk(term, n, kUp, order, add);
-        walk(term, n, kDown, order, add);
+        walk(term, n, width_, kUp, order, add);
+        single_added |= walk(term, n, 1, kDown, order, add) == 1;
       }
     }
+    if (single_added) return sum * exp2(bits_, p);
     Real single = weight(1);
     // Gamma(1/2+p)/Gamma(1/2) is at most about 1/(1/2+p) for p < 0, and below the others for p > 0.
     const double bound = p.sign() > 0 ? largest : 2.0 - (p + half).log2_abs();
@@ -106,10 +108,11 @@ class BinomialMixture {
       sums.add(w, psi);
       for (const Direction direction : {kUp, kDown}) {
         std::array<Real, 2> moving = psi;
-        walk(w, n, direction, none, [&](const Real& term, unsigned long k, Direction way) {
-          shift_psi(moving, way == kUp ? k - 2 : k, way);
-          sums.add(term, moving);
-        });
+        walk(w, n, direction == kUp ? width_ : 2, direction, none,
+             [&](const Real& term, unsigned long k, Direction way) {
+               shift_psi(moving, way == kUp ? k - 2 : k, way);
+               sums.add(term, moving);
+             });
       }
     }
     sums.add(weight(1), first(1));
@@ -135,7 +138,8 @@ class BinomialMixture {
     Real weight, first, second, term, square;
   };
 
-  // The mode of N, at least 2: n = 1 is added by itself, for p < 0 it can outweigh all the others.
+  // The mode of N, at least 2: for p < 0 n = 1 can outweigh all the others, also where the chain to
+  // it has ended before.
   static unsigned long start(const Law& law, unsigned long shift) {
     const double mode = law.one.to_double() * static_cast<double>(law.width + 1);
     const auto n = static_cast<unsigned long>(mode) + shift;
@@ -177,16 +181,16 @@ class BinomialMixture {
     }
   }
 
-  // Visits the terms of the chain after the one at n, down to 2 or up to d. The weights fall ever
-  // faster away from the mode, and (n+2p)/n changes slowly, so once a term is below 2^-bits of the
-  // chain and falling, a geometric series bounds the rest.
+  // Visits the terms of the chain after the one at n, to `end`, and returns the last n visited. The
+  // weights fall ever faster away from the mode, and (n+2p)/n changes slowly, so once a term is
+  // below 2^-bits of the chain and falling, a geometric series bounds the rest.
   template <class Visit>
-  void walk(Real term, unsigned long n, Direction direction, const SmallRational& order,
-            const Visit& visit) const {
+  unsigned long walk(Real term, unsigned long n, unsigned long end, Direction direction,
+                     const SmallRational& order, const Visit& visit) const {
     Real sum = term;
     double previous = term.log2_abs();
     for (unsigned long count = 1;; ++count) {
-      if (direction == kUp ? n + 2 > width_ : n < 4) return;
+      if (direction == kUp ? n + 2 > end : n < end + 2) return n;
       if (direction == kDown) n -= 2;
       step(term, n, order, direction == kUp);
       if (direction == kUp) n += 2;
@@ -197,7 +201,7 @@ class BinomialMixture {
         if (size > sum.log2_abs()) sum = term;
       } else if (size < previous - 0.25 &&
                  size < sum.log2_abs() - static_cast<double>(bits_) - 4.0) {
-        return;
+        return n;
       }
       previous = size;
     }
