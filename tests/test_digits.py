@@ -624,6 +624,14 @@ def test_a_thousand_digits():
     assert_digits(value, mp.mpf(6) * 26 / 50, 1000)
 
 
+def test_scale_where_a_first_moment_has_no_right_digit():
+    """It may be negative, and then has no logarithm."""
+    mp.dps = 80
+    law = 25927242, 0, Fraction(3.652790113416823e-08), Fraction(41.99217369512638)
+    moment = evaluate("moment", *law, 40)
+    assert_digits(evaluate("scale", *law, 30), moment ** (-1 / real(law[-1])), 30)
+
+
 def test_scale_is_a_power_of_the_moment():
     mp.dps = 80
     for order in (Fraction(1, 10**25), Fraction(1, 3), 2, -1):

@@ -59,7 +59,7 @@ class GramMoments:
         ndarray, shape (n, n, n, n)
             Entry ``[i, j, k, l]`` is ``Cov(<x_i', x_j'>, <x_k', x_l'>)``. Entries of one or two
             different inputs are those of the other attributes. The others have an absolute error
-            below 1e-13 of the width times the four standard deviations of the pre-activations (four
+            below 2e-13 of the width times the four standard deviations of the pre-activations (four
             inputs of which two are almost parallel, at an angle near 1e-4: 2e-12).
 
         Raises

@@ -38,7 +38,7 @@ def product_means(gain: Gain, cosines: FloatArray, quadruples: IntArray) -> Floa
     """Return E of the product of a unit's outputs for quadruples of inputs, shape (n, 4).
 
     ``cosines`` are the correlations of the pre-activations, of variance 1. Absolute error below
-    1e-13; 2e-12 where two inputs are parallel but for an angle of about 1e-4.
+    2e-13; 2e-12 where two inputs are parallel but for an angle of about 1e-4.
     """
     slopes, shares = slope_nodes(gain)
     even, odd = 0.5 * (1.0 + slopes), 0.5 * (1.0 - slopes)

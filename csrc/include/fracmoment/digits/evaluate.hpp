@@ -212,6 +212,11 @@ auto certify(Bits wanted, Bits extra, Bits lost, const Compute& compute, double 
     std::vector<Path> paths;
     const auto first = compute(Run{bits, 0, lost, paths});
     const auto second = compute(Run{bits + 16, 1, lost, paths});
+    // a moment of which no digit is right may have no logarithm
+    if ((first.is_nan() || second.is_nan()) && bits <= 16 * (wanted + kGuardBits + extra)) {
+      lost += lost / 2;
+      continue;
+    }
     if (!first.is_finite() || !second.is_finite()) break;
     const double error = (first - second).log2_abs();
     const double size = second.log2_abs();
