@@ -183,12 +183,6 @@ inline Real log_cumulant(const Law& law, unsigned long n, const Run& run) {
   return value;
 }
 
-inline Real scale(const Law& law, const Rational& order, bool given_alive, const Run& run) {
-  if (order.sign() == 0) return exp(-log_cumulant(law, 1, run));
-  const Real value = moment(law, {order, Rational()}, given_alive, run).re;
-  return exp(-log(value) / Real(value.bits() + 64, order));
-}
-
 // The bits of `digits` decimal digits and some to spare.
 inline Bits digits_to_bits(long digits) {
   return static_cast<Bits>(std::ceil(static_cast<double>(digits) * 3.3219280948873626)) + 16;
@@ -212,11 +206,6 @@ auto certify(Bits wanted, Bits extra, Bits lost, const Compute& compute, double 
     std::vector<Path> paths;
     const auto first = compute(Run{bits, 0, lost, paths});
     const auto second = compute(Run{bits + 16, 1, lost, paths});
-    // a moment of which no digit is right may have no logarithm
-    if ((first.is_nan() || second.is_nan()) && bits <= 16 * (wanted + kGuardBits + extra)) {
-      lost += lost / 2;
-      continue;
-    }
     if (!first.is_finite() || !second.is_finite()) break;
     const double error = (first - second).log2_abs();
     const double size = second.log2_abs();
@@ -234,14 +223,29 @@ auto certify(Bits wanted, Bits extra, Bits lost, const Compute& compute, double 
 inline bool has_proved_moment(const Law& law) {
   return law.kind == SlopeKind::kNone && (law.chi_square() || law.width <= kDirectSumWidth);
 }
-// compute(Run) whose error is proved to be below 2^-Run.bits.
-template <class Compute>
-Real compute_once(Bits wanted, Bits extra, const Compute& compute) {
+// E R^s to 2^-wanted of itself: in one run where that is proved, else in two that agree.
+inline Real certified_moment(const Law& law, const Rational& order, bool given_alive, Bits wanted) {
+  const auto compute = [&](const Run& run) {
+    return moment(law, {order, Rational()}, given_alive, run).re;
+  };
+  if (!has_proved_moment(law)) return certify(wanted, 0, 0, compute);
   const ExponentRange range;
   std::vector<Path> paths;
-  const Real value = compute(Run{wanted + kGuardBits + extra, 0, 0, paths});
+  const Real value = compute(Run{wanted + kGuardBits, 0, 0, paths});
   if (value.is_finite()) return rounded(value, wanted);
   throw ConvergenceError("the value is beyond the range of MPFR; ask for an order nearer to 0");
+}
+
+// (E R^s)^(-1/s): a relative error e of the moment is one of e/s in the scale, and the exponential
+// has an error of the size of its argument.
+inline Real certified_scale(const Law& law, const Rational& order, bool given_alive, Bits wanted) {
+  const Bits extra = magnitude_bits_log2(-order.log2_abs());
+  const Real value = certified_moment(law, order, given_alive, wanted + extra);
+  const ExponentRange range;
+  const Bits bits = value.bits() + kGuardBits + magnitude_bits(std::fabs(value.log2_abs()));
+  const Real result = exp(-log(rounded(value, bits)) / Real(bits, order));
+  if (result.is_finite() && !result.is_zero()) return rounded(result, wanted);
+  throw ConvergenceError("the value is beyond the range of MPFR; ask for an order further from 0");
 }
 
 inline void check_order(const Law& law, const Rational& order, bool given_alive) {
@@ -288,21 +292,14 @@ inline Real evaluate(Quantity quantity, const Law& law, const Rational& order, b
     }
     return evaluate_log_cumulant(law, static_cast<unsigned long>(n), digits);
   }
-  const bool lyapunov = quantity == Quantity::kScale && order.sign() == 0;
   if (degenerate(law)) return Real(wanted, 1);
-  if (!lyapunov) check_order(law, order, given_alive);
-  const bool proved = !lyapunov && has_proved_moment(law);
-  if (quantity == Quantity::kMoment) {
-    if (order.sign() == 0) return Real(wanted, 1);
-    const auto compute = [&](const Run& run) {
-      return moment(law, {order, Rational()}, given_alive, run).re;
-    };
-    return proved ? compute_once(wanted, 0, compute) : certify(wanted, 0, 0, compute);
+  if (quantity == Quantity::kScale && order.sign() == 0) {  // Lyapunov's
+    return certify(wanted, 0, 0, [&](const Run& run) { return exp(-log_cumulant(law, 1, run)); });
   }
-  // A relative error e of the moment is one of e/order in the scale.
-  const Bits extra = lyapunov ? 0 : magnitude_bits_log2(-order.log2_abs());
-  const auto compute = [&](const Run& run) { return scale(law, order, given_alive, run); };
-  return proved ? compute_once(wanted, extra, compute) : certify(wanted, extra, 0, compute);
+  check_order(law, order, given_alive);
+  if (quantity == Quantity::kScale) return certified_scale(law, order, given_alive, wanted);
+  if (order.sign() == 0) return Real(wanted, 1);
+  return certified_moment(law, order, given_alive, wanted);
 }
 
 // Bits by which Gamma(a + iy) is smaller than Gamma(a).

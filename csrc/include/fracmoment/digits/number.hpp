@@ -176,7 +176,6 @@ class Real {
   Bits bits() const { return mpfr_get_prec(x_); }
   bool is_zero() const { return mpfr_zero_p(x_) != 0; }
   bool is_finite() const { return mpfr_number_p(x_) != 0; }
-  bool is_nan() const { return mpfr_nan_p(x_) != 0; }
   int sign() const { return mpfr_sgn(x_); }
   double to_double() const { return mpfr_get_d(x_, kNearest); }
   // log2|x|, also where x itself has no double; -infinity at 0.
