@@ -210,9 +210,9 @@ void GainLaw::tail_indices(const double* sigma, double* out, std::size_t n) cons
   }
 }
 
-// Absolute error of a cumulant of log R by double-doubles, n from 2 to 4, measured
-// (docs/algorithms/ logarithms.md): rules lose what psi^(n-1)(3) cancels, and what a narrow range
-// of slopes divides by; ratio laws what log chi takes away.
+// Absolute error of a cumulant of log R by double-doubles, n from 2 to 4, as measured: rules lose
+// what psi^(n-1)(3) cancels, and what a narrow range of slopes divides by; ratio laws what log chi
+// takes away. docs/algorithms/logarithms.md has the figures.
 double GainLaw::Impl::cumulant_error(int n) const {
   constexpr double of_rules[] = {0.0, 0.0, 2e-26, 2e-25, 2e-24}, of_ratios = 1e-28;
   double error = 0.0;

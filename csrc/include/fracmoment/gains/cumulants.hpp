@@ -42,25 +42,6 @@ void moments_from_cumulants(const Container& kappa, Container& m, int n_max) {
   }
 }
 
-// E b^j of one unit.
-inline Real scale_moment(const UnitLaw& unit, int j) {
-  Real sum{0.0};
-  for (int i = 0; i < unit.points; ++i) {
-    Real power = unit.weight[i];
-    for (int k = 0; k < j; ++k) power = power * unit.point[i];
-    sum = sum + power;
-  }
-  if (unit.uniform) {  // E A^(2j) = sum_i u^i l^(2j-i) / (2j+1)
-    Real mean{1.0}, low{1.0};
-    for (int i = 0; i < 2 * j; ++i) {
-      low = low * unit.lower;
-      mean = mean * unit.upper + low;
-    }
-    sum = sum + unit.uniform_weight * mean / Real(2.0 * j + 1.0);
-  }
-  return sum;
-}
-
 // Cumulants of log X for wide layers: X = d mu (1 + Z), cumulants of Z from those of Y, and
 // log(1+Z)^n as a power series in Z, averaged term by term. An asymptotic expansion in v/d,
 // v = Var Y/mu^2; as many moments are used as bring the first omitted term, about

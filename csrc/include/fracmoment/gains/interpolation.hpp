@@ -27,26 +27,6 @@ struct MomentInterpolation {
   double node[kMostMoments], hi[kMostMoments], lo[kMostMoments];
 };
 
-// Mean and variance of X.
-struct MeanVariance {
-  double mean, variance;
-};
-inline MeanVariance mean_variance(const UnitLaw& law) {
-  double first = 0.0, second = 0.0;
-  for (int i = 0; i < law.points; ++i) {
-    const double b = law.point[i].hi, w = law.weight[i].hi;
-    first += w * b;
-    second += w * b * b;
-  }
-  if (law.uniform) {
-    const double l = law.lower.hi, u = law.upper.hi, w = law.uniform_weight.hi;
-    first += w * (u * u + u * l + l * l) / 3.0;
-    second +=
-        w * (u * u * u * u + u * u * u * l + u * u * l * l + u * l * l * l + l * l * l * l) / 5.0;
-  }
-  return {law.width * first, law.width * (3.0 * second - first * first)};
-}
-
 // Nodes go outwards from the centre, but not below this: there they would do harm.
 inline int lowest_node(int centre) { return (2 * centre + 1) / 3; }
 
@@ -236,10 +216,11 @@ inline bool interpolate(const MomentSeries& q, MomentInterpolation& r) {
 
 // Sets the polynomial for centre <= p <= centre + 1; false if none is likely to do, or does.
 inline bool moment_interpolation(const UnitLaw& law, int centre, MomentInterpolation& r) {
-  const MeanVariance x = mean_variance(law);
-  const int enough = expected_last(centre, x.mean * x.mean / x.variance);
+  const double first = to_double(scale_moment(law, 1)), second = to_double(scale_moment(law, 2));
+  const double mean = law.width * first, variance = law.width * (3.0 * second - first * first);
+  const int enough = expected_last(centre, mean * mean / variance);
   if (enough > kMostMoments) return false;
-  const double typical = x.mean / centre + 2.0;
+  const double typical = mean / centre + 2.0;
   r.centre = centre;
   r.exponent = int((bits(typical) >> 52) - 1023);
   MomentSeries q(law, r.exponent);

@@ -31,6 +31,25 @@ struct UnitLaw {
 
 inline namespace FRACMOMENT_ISA {
 
+// E b^j of one unit.
+inline Real scale_moment(const UnitLaw& unit, int j) {
+  Real sum{0.0};
+  for (int i = 0; i < unit.points; ++i) {
+    Real power = unit.weight[i];
+    for (int k = 0; k < j; ++k) power = power * unit.point[i];
+    sum = sum + power;
+  }
+  if (unit.uniform) {  // E A^(2j) = sum_i u^i l^(2j-i) / (2j+1)
+    Real mean{1.0}, low{1.0};
+    for (int i = 0; i < 2 * j; ++i) {
+      low = low * unit.lower;
+      mean = mean * unit.upper + low;
+    }
+    sum = sum + unit.uniform_weight * mean / Real(2.0 * j + 1.0);
+  }
+  return sum;
+}
+
 // exp(x) as mantissa * 2^exponent to 2^-99 if Full, else to 2^-84: the series is in double from the
 // fourth power on.
 template <bool Full, class V>
